@@ -1,0 +1,111 @@
+"""The command line: ``remots VERB``. Each verb is a module of `remots.commands`, imported only when it is called."""
+
+import argparse
+import ast
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from remots import __version__
+from remots.errors import InputError
+
+VERBS_BY_STEP = {
+    "scene": ["render"],
+    "masks": ["probe", "import-detections", "import-truth", "detect", "fuse"],
+    "appearance": ["crop", "initialise", "train", "embed"],
+    "short-term tracker": ["warp", "histogram", "threshold-short", "associate"],
+    "merging": ["threshold-merge", "merge"],
+    "results": ["export", "evaluate", "tabulate", "plot", "overlay"],
+    "help": ["config"],
+}
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``remots``; from the command line by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 2 bad input or usage (one line on standard error), 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verbs = [verb for step in VERBS_BY_STEP.values() for verb in step]
+    if words[:1] in (["--version"], ["-V"]):
+        sys.stdout.write(f"remots {__version__}\n")
+        return 0
+    if words[:1] in ([], ["-h"], ["--help"]):
+        sys.stdout.write(_overview())
+        return 0
+    if words[0] not in verbs:
+        sys.stderr.write(f"remots: error: unknown verb {words[0]!r}; one of {', '.join(verbs)}\n")
+        return 2
+    return _run_verb(words[0], words[1:])
+
+
+def _run_verb(verb: str, words: list[str]) -> int:
+    module = importlib.import_module(f"remots.commands.{_module_name(verb)}")
+    parser = argparse.ArgumentParser(
+        prog=f"remots {verb}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quiet", action="store_true", help="only warnings and errors")
+    module.add_arguments(parser)
+    try:
+        options = parser.parse_args(words)
+    except SystemExit as stop:  # argparse has printed the help or the usage
+        return int(stop.code or 0)
+    logging.basicConfig(
+        level=logging.WARNING if options.quiet else logging.INFO, format=f"remots {verb}: %(message)s", force=True
+    )
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        module.run(options)
+    except InputError as error:
+        return _fail(verb, str(error))
+    except OSError as error:
+        if os.environ.get("REMOTS_DEBUG"):
+            raise
+        return _fail(verb, f"{error.filename or 'output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _stop(signal_number: int, _frame: FrameType | None) -> None:
+    """Turn SIGTERM into an exception, so that temporary files are removed."""
+    raise SystemExit(128 + signal_number)
+
+
+def _fail(verb: str, message: str) -> int:
+    sys.stderr.write(f"remots {verb}: error: {' '.join(message.split())}\n")
+    return 2
+
+
+def _module_name(verb: str) -> str:
+    return verb.replace("-", "_")
+
+
+def _overview() -> str:
+    lines = ["usage: remots VERB [options]   (remots VERB --help says more)", ""]
+    for step, verbs in VERBS_BY_STEP.items():
+        lines.append(f"{step}:")
+        lines += [f"  {verb:<18} {_summary(verb)}" for verb in verbs]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _summary(verb: str) -> str:
+    """First line of the verb's docstring, read without importing the module (and so without torch)."""
+    source = Path(__file__).with_name("commands") / f"{_module_name(verb)}.py"
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return docstring.splitlines()[0] if docstring else ""

@@ -1,0 +1,76 @@
+"""Whole outputs or none: write under a temporary name, rename at the end."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from remots.errors import InputError
+
+
+@contextmanager
+def atomic_outputs(*paths: Path | str) -> Iterator[list[Path]]:
+    """Give a temporary path for each output; rename all of them when the block ends without an error.
+
+    Parameters
+    ----------
+    *paths : path
+        The files to write. Missing folders are made.
+
+    Yields
+    ------
+    list of Path
+        Temporary paths beside the outputs, with the same suffixes, in the same order. Each must exist at the end.
+
+    Raises
+    ------
+    InputError
+        If a folder cannot be made or written to; names the folder.
+    """
+    targets = [Path(path) for path in paths]
+    temporary = [_temporary_path(target) for target in targets]
+    for target in targets:
+        _prepare_folder(target)
+    try:
+        yield temporary
+        for source, target in zip(temporary, targets, strict=True):
+            source.replace(target)
+    finally:
+        for source in temporary:
+            source.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_output(path: Path | str) -> Iterator[Path]:
+    """Do as `atomic_outputs` does, for a single file."""
+    with atomic_outputs(path) as (temporary,):
+        yield temporary
+
+
+def _temporary_path(target: Path) -> Path:
+    # The host and process are in the name: a rerun on another cluster node never writes into a file still being written.
+    return target.with_name(f".{target.stem}.{socket.gethostname()}-{os.getpid()}.partial{target.suffix}")
+
+
+def _prepare_folder(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{target.parent}: cannot make this folder ({error.strerror}); choose another output"
+        ) from error
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(
+            f"{target.parent}: cannot write into this folder; choose another output or change its permissions"
+        )
+    _remove_leftovers(target)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what a killed process of this host left; a living writer's file stays."""
+    prefix = f".{target.stem}.{socket.gethostname()}-"
+    for leftover in target.parent.glob(f"{prefix}*.partial{target.suffix}"):
+        process = leftover.name.removeprefix(prefix).split(".")[0]
+        if process.isdigit() and not Path("/proc", process).exists():
+            leftover.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Rendered street scenes with exact truth: the demo, the tests, the benchmarks."""
