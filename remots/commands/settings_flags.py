@@ -27,7 +27,8 @@ def read_settings(options: argparse.Namespace, section: type[SectionType]) -> Se
     try:
         return section.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"--{describe_first_error(error, section).replace('_', '-', 1)}") from error
+        key, _, complaint = describe_first_error(error, section).partition(" is ")
+        raise InputError(f"--{key.replace('_', '-')} is {complaint}") from error
 
 
 def format_flags(section: Section) -> str:

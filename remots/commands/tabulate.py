@@ -1,0 +1,47 @@
+"""Put the metrics of all sequences into one table.
+
+Example: remots tabulate results/*/evaluation.json --csv metrics.csv --markdown metrics.md
+
+Ratios are in percent. The last row combines the sequences from their counts, not from the mean of their ratios.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from remots.errors import InputError
+from remots.evaluation.tables import format_cells, header, tabulate_results, to_markdown
+from remots.formats.atomic import atomic_outputs
+from remots.formats.evaluation_file import read_evaluation
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("evaluations", nargs="*", type=Path, metavar="EVALUATION.json", help="from remots evaluate")
+    parser.add_argument("--csv", required=True, type=Path, help="the table to write, for programs")
+    parser.add_argument("--markdown", required=True, type=Path, help="the table to write, for people")
+
+
+def run(options: argparse.Namespace) -> None:
+    results = [read_evaluation(path) for path in options.evaluations]
+    try:
+        table = tabulate_results(results)
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{', '.join(map(str, options.evaluations))}: {error}") from error
+    with atomic_outputs(options.csv, options.markdown) as (csv, markdown):
+        table.to_csv(csv, index=False, float_format="%.4f")
+        markdown.write_text(to_markdown(table), encoding="utf-8")
+    screen = Table(*header())
+    for number, cells in enumerate(format_cells(table)):
+        screen.add_row(*cells, style="bold" if number == len(results) else None)
+    console = Console()
+    if not console.is_terminal:  # a log file has room for every column
+        console.width = 160
+    console.print(screen)
+    if not results:
+        logger.warning("no evaluation was given: the table has no rows")
+    logger.info("%d sequences -> %s, %s", len(results), options.csv, options.markdown)

@@ -1,0 +1,106 @@
+"""What made a result: a digest of the code that a verb runs.
+
+Snakemake re-runs a rule when its parameters change, not when an imported module does. So each rule passes the digest of
+its verb's modules as a parameter: after an edit exactly the rules that run the edited code run again.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "remots"
+# Settings reach a rule as its parameters, and the command line only dispatches: neither changes a result by itself.
+LEFT_OUT = ("remots.settings", "remots.cli", "remots.progress", "remots.provenance", "remots.commands.settings_flags")
+DIGEST_CHARACTERS = 12
+
+
+def code_digest(verb: str) -> str:
+    """Digest the code that a verb runs: its module and every module of the package that it imports, in turn.
+
+    Comments, docstrings and layout do not count, so that better wording does not train encoders again.
+
+    Parameters
+    ----------
+    verb : str
+        For instance ``"merge"``.
+
+    Returns
+    -------
+    str
+        Twelve hexadecimal characters.
+
+    Raises
+    ------
+    ValueError
+        If there is no such verb.
+    """
+    module = f"{PACKAGE}.commands.{verb.replace('-', '_')}"
+    if _source(module) is None:
+        raise ValueError(f"no verb {verb!r}")
+    digest = hashlib.sha256()
+    for name in sorted(_reachable(module)):
+        digest.update(name.encode())
+        digest.update(_bare_code(name).encode())
+    return digest.hexdigest()[:DIGEST_CHARACTERS]
+
+
+def modules_of(verb: str) -> list[str]:
+    """Name the modules that `code_digest` takes in, sorted."""
+    return sorted(_reachable(f"{PACKAGE}.commands.{verb.replace('-', '_')}"))
+
+
+def _reachable(module: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += _imports(name)
+    return seen
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Modules of the package that this one imports, at its top or inside a function."""
+    found: set[str] = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(name for name in found if name not in LEFT_OUT and _source(name) is not None)
+
+
+@cache
+def _bare_code(module: str) -> str:
+    tree = _tree(module)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [statement for statement in node.body if not _is_docstring(statement)]
+    return ast.dump(tree)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _tree(module: str) -> ast.Module:
+    source = _source(module)
+    if source is None:
+        raise ValueError(f"no module {module}")
+    return ast.parse(source.read_text(encoding="utf-8"))
+
+
+@cache
+def _source(module: str) -> Path | None:
+    first, *rest = module.split(".")
+    if first != PACKAGE:
+        return None
+    base = Path(__file__).parent.joinpath(*rest)
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if rest and path.is_file():
+            return path
+    return None

@@ -1,0 +1,54 @@
+"""The digest of a verb's code: it changes with the code and with nothing else."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from remots.provenance import code_digest, modules_of
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / "remots", tmp_path / "remots", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def digest_in(folder: Path, verb: str) -> str:
+    program = (
+        f"import sys; sys.path.insert(0, '.'); from remots.provenance import code_digest; print(code_digest({verb!r}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_a_verb_takes_in_the_modules_it_needs_and_no_others() -> None:
+    modules = modules_of("merge")
+    assert "remots.merging.linkage" in modules
+    assert "remots.formats.tables" in modules
+    assert not [name for name in modules if name.startswith(("remots.appearance", "remots.synthetic"))]
+
+
+def test_an_unknown_verb_is_refused() -> None:
+    with pytest.raises(ValueError, match="no verb 'mend'"):
+        code_digest("mend")
+
+
+def test_edited_code_changes_the_digest_of_the_verbs_that_use_it_only(copy: Path) -> None:
+    before = {verb: digest_in(copy, verb) for verb in ("merge", "fuse")}
+    module = copy / "remots/merging/linkage.py"
+    module.write_text(module.read_text() + "\n_EDITED = 1\n")
+    assert digest_in(copy, "merge") != before["merge"]
+    assert digest_in(copy, "fuse") == before["fuse"]
+
+
+def test_comments_and_docstrings_do_not_count(copy: Path) -> None:
+    before = digest_in(copy, "merge")
+    module = copy / "remots/merging/linkage.py"
+    module.write_text("# a comment\n" + module.read_text().replace('"""', '"""Better said: ', 1))
+    assert digest_in(copy, "merge") == before

@@ -1,0 +1,96 @@
+# Step 2 (paper 2.3): overlaps along the optical flow, the threshold θ_short, short-term tracklets.
+
+
+rule warp:
+    input:
+        frames=sample_of("frames"),
+        sequence=per_sequence("sequence.json"),
+        masks=per_sequence("masks.parquet"),
+    output:
+        per_sequence("warped_iou.parquet"),
+    log:
+        per_sequence("logs/warp.log"),
+    benchmark:
+        per_sequence("benchmarks/warp.tsv")
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    params:
+        settings=flags("warp"),
+        code=code("warp"),
+    shell:
+        "python -m remots warp --sequence {input.sequence:q} --masks {input.masks:q} --out {output:q}"
+        " {params.settings} 2> {log:q}"
+
+
+rule histogram_intra:
+    input:
+        masks=per_sequence("masks.parquet"),
+        features=per_sequence("features_intra.npy"),
+        warped_iou=per_sequence("warped_iou.parquet"),
+    output:
+        per_sequence("histograms_intra.npz"),
+    log:
+        per_sequence("logs/histogram_intra.log"),
+    benchmark:
+        per_sequence("benchmarks/histogram_intra.tsv")
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=flags("histogram"),
+        code=code("histogram"),
+    shell:
+        "python -m remots histogram --masks {input.masks:q} --features {input.features:q}"
+        " --warped-iou {input.warped_iou:q} --out {output:q} {params.settings} 2> {log:q}"
+
+
+rule threshold_short:
+    input:
+        per_sequence("histograms_intra.npz"),
+    output:
+        per_sequence("threshold_short.json"),
+    log:
+        per_sequence("logs/threshold_short.log"),
+    benchmark:
+        per_sequence("benchmarks/threshold_short.tsv")
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        settings=flags("threshold_short"),
+        code=code("threshold-short"),
+    shell:
+        "python -m remots threshold-short --histograms {input:q} --out {output:q} {params.settings} 2> {log:q}"
+
+
+rule associate:
+    input:
+        masks=per_sequence("masks.parquet"),
+        features=per_sequence("features_intra.npy"),
+        warped_iou=per_sequence("warped_iou.parquet"),
+        threshold=per_sequence("threshold_short.json"),
+    output:
+        tracklets=per_sequence("short_tracklets.parquet"),
+        summary=per_sequence("short_tracklets.json"),
+    log:
+        per_sequence("logs/associate.log"),
+    benchmark:
+        per_sequence("benchmarks/associate.tsv")
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=code("associate"),
+    shell:
+        "python -m remots associate --masks {input.masks:q} --features {input.features:q}"
+        " --warped-iou {input.warped_iou:q} --threshold {input.threshold:q}"
+        " --out {output.tracklets:q} --summary {output.summary:q} 2> {log:q}"

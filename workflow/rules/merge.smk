@@ -1,0 +1,73 @@
+# Step 4 (paper 2.5): the threshold θ_merge and the merging of short-term tracklets into tracks.
+
+
+rule histogram_inter:
+    input:
+        masks=per_sequence("masks.parquet"),
+        features=per_sequence("features_inter.npy"),
+        warped_iou=per_sequence("warped_iou.parquet"),
+        short_tracklets=per_sequence("short_tracklets.parquet"),
+    output:
+        per_sequence("histograms_inter.npz"),
+    log:
+        per_sequence("logs/histogram_inter.log"),
+    benchmark:
+        per_sequence("benchmarks/histogram_inter.tsv")
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=flags("histogram"),
+        code=code("histogram"),
+    shell:
+        "python -m remots histogram --masks {input.masks:q} --features {input.features:q}"
+        " --warped-iou {input.warped_iou:q} --short-tracklets {input.short_tracklets:q}"
+        " --out {output:q} {params.settings} 2> {log:q}"
+
+
+rule threshold_merge:
+    input:
+        per_sequence("histograms_inter.npz"),
+    output:
+        per_sequence("threshold_merge.json"),
+    log:
+        per_sequence("logs/threshold_merge.log"),
+    benchmark:
+        per_sequence("benchmarks/threshold_merge.tsv")
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        settings=flags("threshold_merge"),
+        code=code("threshold-merge"),
+    shell:
+        "python -m remots threshold-merge --histograms {input:q} --out {output:q} {params.settings} 2> {log:q}"
+
+
+rule merge:
+    input:
+        short_tracklets=per_sequence("short_tracklets.parquet"),
+        features=per_sequence("features_inter.npy"),
+        threshold=per_sequence("threshold_merge.json"),
+    output:
+        tracks=per_sequence("tracks.parquet"),
+        merges=per_sequence("merges.parquet"),
+    log:
+        per_sequence("logs/merge.log"),
+    benchmark:
+        per_sequence("benchmarks/merge.tsv")
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=flags("merge"),
+        code=code("merge"),
+    shell:
+        "python -m remots merge --short-tracklets {input.short_tracklets:q} --features {input.features:q}"
+        " --threshold {input.threshold:q} --out {output.tracks:q} --merges {output.merges:q} {params.settings} 2> {log:q}"
