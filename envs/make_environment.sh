@@ -18,7 +18,9 @@ stop() {
 # Debian and Ubuntu split venv's pip off into a package of its own.
 if [ ! -x "$folder/bin/pip" ] && ! "$python" -c 'import ensurepip' 2>/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
+        echo "make: installing Debian's python3-venv"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv; } \
+            >/dev/null 2>&1 || stop "apt-get could not install python3-venv; install it by hand, then make again."
     else
         stop "Python's venv is incomplete here; run 'sudo apt-get install python3-venv', then make again."
     fi
@@ -26,14 +28,14 @@ fi
 
 [ -x "$folder/bin/pip" ] || "$python" -m venv --clear "$folder"
 echo "make: installing into $folder (torch is large: this takes some minutes the first time)"
-"$folder/bin/pip" install --quiet --disable-pip-version-check \
+"$folder/bin/pip" install --quiet --disable-pip-version-check --use-pep517 \
     --constraint "$here/envs/constraints.txt" --editable "$here[$extras]"
 
 # opencv-python needs the desktop library libGL. Where a server has none, its twin without windows takes its place.
 if ! "$folder/bin/python" -c 'import cv2' 2>/dev/null; then
     version=$("$folder/bin/pip" list --format freeze | sed -n 's/^opencv-python==//p')
     echo "make: no libGL here: opencv-python-headless $version takes the place of opencv-python"
-    "$folder/bin/pip" uninstall --quiet --yes opencv-python
+    "$folder/bin/pip" uninstall --quiet --yes opencv-python opencv-python-headless
     "$folder/bin/pip" install --quiet --disable-pip-version-check "opencv-python-headless==$version"
     "$folder/bin/python" -c 'import cv2'
 fi

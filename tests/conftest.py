@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pycocotools import mask as coco
 
-from remots.masks.rle import Rle
+from remots.masks.rle import Rle, encode
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -42,8 +41,3 @@ def draw_frame(rows: tuple[str, ...]) -> dict[str, Rle]:
     """Turn the drawn rows of one frame into a mask per letter."""
     letters = np.array([row.split() for row in rows])
     return {name: encode(letters == name) for name in np.unique(letters) if name != "."}
-
-
-def encode(pixels: np.ndarray) -> Rle:
-    """Encode a dense mask of shape (height, width)."""
-    return coco.encode(np.asfortranarray(pixels, dtype=np.uint8))

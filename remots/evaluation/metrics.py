@@ -9,7 +9,8 @@ from pycocotools import mask as coco
 from trackeval.datasets import MOTSChallenge
 from trackeval.metrics import CLEAR, HOTA, Identity
 
-from remots.masks.rle import Rle
+from remots.masks.overlap import pairwise_iou
+from remots.masks.rle import Rle, areas, check_same_size
 
 IGNORE_CLASS_ID = 10
 MIN_IOU = 0.5  # from here on a result mask and a true mask are the same object (Voigtlaender et al. 2019)
@@ -92,7 +93,7 @@ def evaluate_sequence(
     dataset = _OneFrame(class_id)
     matches = _Matches()
     for frame, truth, result in frames:
-        _check_sizes(frame, truth.masks, result.masks)
+        _check_sizes(frame, truth, result)
         objects, ignored = _split_ignored(truth)
         _check_frame(frame, "ground truth", objects, ignored)
         _check_frame(frame, "result", result)
@@ -160,7 +161,7 @@ def drop_unlabelled(truth: LabelledMasks, result: LabelledMasks) -> LabelledMask
     LabelledMasks
         The result masks whose IoU with some true mask is at least 0.5.
     """
-    iou = _iou(truth.masks, result.masks)
+    iou = pairwise_iou(truth.masks, result.masks)
     return _select(result, iou.max(axis=0, initial=0.0) >= MIN_IOU)
 
 
@@ -191,7 +192,7 @@ class _OneFrame(MOTSChallenge):  # type: ignore[misc]
             "tracker_ids": [np.arange(len(result_masks))],
             "tracker_classes": [np.asarray(result.class_ids)],
             "tracker_dets": [result_masks],
-            "similarity_scores": [_iou(true_masks, result_masks)],
+            "similarity_scores": [pairwise_iou(truth.masks, result.masks)],
         }
         counted = self.get_preprocessed_seq_data(frame, "pedestrian")
         return (
@@ -258,27 +259,20 @@ def _select(labelled: LabelledMasks, chosen: np.ndarray) -> LabelledMasks:
     return LabelledMasks(ids[kept], class_ids[kept], [labelled.masks[i] for i in kept])
 
 
+def _check_sizes(frame: int, truth: LabelledMasks, result: LabelledMasks) -> None:
+    try:
+        check_same_size([*truth.masks, *result.masks])
+    except ValueError as error:
+        raise ValueError(f"frame {frame}: {error}") from error
+
+
 def _check_frame(frame: int, whose: str, labelled: LabelledMasks, ignored: Sequence[Rle] = ()) -> None:
     ids, n_times = np.unique(np.asarray(labelled.ids), return_counts=True)
     if np.any(n_times > 1):
         raise ValueError(f"frame {frame}: the {whose} has id {ids[n_times > 1][0]} twice in this frame")
     masks = [*labelled.masks, *ignored]
-    n_claimed_px = sum(int(coco.area(mask)) for mask in masks)
-    if masks and n_claimed_px != int(coco.area(coco.merge(masks, intersect=False))):
+    if masks and areas(masks).sum() != areas([coco.merge(masks, intersect=False)])[0]:
         raise ValueError(f"frame {frame}: masks of the {whose} overlap; each pixel must belong to one mask at most")
-
-
-def _check_sizes(frame: int, true_masks: Sequence[Rle], result_masks: Sequence[Rle]) -> None:
-    sizes = sorted({tuple(mask["size"]) for mask in [*true_masks, *result_masks]})
-    if len(sizes) > 1:
-        names = " and ".join(f"{width}x{height} px" for height, width in sizes)
-        raise ValueError(f"frame {frame}: masks come from images of different sizes: {names}")
-
-
-def _iou(masks_a: Sequence[Any], masks_b: Sequence[Any]) -> np.ndarray:
-    if not len(masks_a) or not len(masks_b):
-        return np.zeros((len(masks_a), len(masks_b)))
-    return np.asarray(coco.iou(list(masks_a), list(masks_b), [False] * len(masks_b)))
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

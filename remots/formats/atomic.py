@@ -1,5 +1,6 @@
 """Whole outputs or none: write under a temporary name, rename at the end."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from remots.errors import InputError
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def atomic_outputs(*paths: Path | str) -> Iterator[list[Path]]:
     Raises
     ------
     InputError
-        If a folder cannot be made or written to; names the folder.
+        If a folder cannot be made or written to, or if the disk is full; names the folder.
     """
     targets = [Path(path) for path in paths]
     temporary = [_temporary_path(target) for target in targets]
@@ -36,6 +39,11 @@ def atomic_outputs(*paths: Path | str) -> Iterator[list[Path]]:
         yield temporary
         for source, target in zip(temporary, targets, strict=True):
             source.replace(target)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            folders = ", ".join(sorted({str(target.parent) for target in targets}))
+            raise InputError(f"{folders}: {os.strerror(error.errno)}; free some or choose another output") from error
+        raise
     finally:
         for source in temporary:
             source.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from remots.formats.video import FPS_WHERE_UNKNOWN, iterate_video, read_fps, sho
 from remots.progress import track
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 SEQINFO = "seqinfo.ini"
 
@@ -103,7 +105,8 @@ def iterate_images(
     last = sequence.last_frame if last is None else last
     if not sequence.first_frame <= first <= last <= sequence.last_frame:
         raise InputError(
-            f"{sequence.frames}: frames {first} to {last} are not within {sequence.first_frame} to {sequence.last_frame}"
+            f"{sequence.frames}: frames {first} to {last} were asked for; "
+            f"the sequence has {sequence.first_frame} to {sequence.last_frame}"
         )
     read = _read_folder if sequence.kind == "images" else _read_video
     frame = first - 1
@@ -132,7 +135,7 @@ def _read_video(path: Path, first: int, last: int) -> Iterator[tuple[int, NDArra
         yield frame, to_rgb(decoded)
 
 
-def _part[Item](items: Iterable[Item], first: int, last: int | None) -> Iterator[tuple[int, Item]]:
+def _part(items: Iterable[Item], first: int, last: int | None) -> Iterator[tuple[int, Item]]:
     return islice(enumerate(items, start=1), first - 1, last)
 
 
@@ -148,14 +151,12 @@ def _probe_images(folder: _Folder, given: Path, first: int, last: int | None) ->
         )
     _check_range(folder.images, len(images), first, last)
     part = images[first - 1 : last]
+    expected = _read_size(part[0])
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        sizes = pool.map(_read_size, part)
-        for path, size in zip(part, track(sizes, f"probe {given.name}", len(part)), strict=True):
-            expected = size if path is part[0] else expected
+        sizes = track(pool.map(_read_size, part), f"probe {given.name}", len(part))
+        for frame, (path, size) in enumerate(zip(part, sizes, strict=True), start=first):
             if size != expected:
-                raise InputError(
-                    f"{path}: {_compare(images.index(path) + 1, size, expected)}; all frames must be of one size"
-                )
+                raise InputError(f"{path}: {_compare(frame, size, expected)}; all frames must be of one size")
     return len(images), expected
 
 
@@ -202,7 +203,8 @@ def _check_range(path: Path, n_frames: int, first: int, last: int | None) -> Non
 def _find_images(folder: Path) -> _Folder:
     """Find the images of a MOT sequence folder; any other folder holds its images itself."""
     if not (folder / SEQINFO).is_file():
-        return _Folder(folder, FPS_WHERE_UNKNOWN, None)
+        inner = folder / "img1"
+        return _Folder(inner if inner.is_dir() else folder, FPS_WHERE_UNKNOWN, None)
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(folder / SEQINFO, encoding="utf-8-sig")

@@ -13,7 +13,7 @@ from remots.errors import InputError
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 # A broken image ends in our own message; OpenCV's log lines before it would only hide that.
-cv2.setLogLevel(0)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
@@ -95,5 +95,5 @@ def _is_complete(stored: bytes) -> bool:
     if stored.startswith(b"\xff\xd8"):  # JPEG: an end marker after the last start of a scan
         return stored.rfind(b"\xff\xd9") > stored.rfind(b"\xff\xda")
     if stored.startswith(b"\x89PNG"):
-        return b"IEND" in stored[-64:] or b"IEND" in stored
+        return b"IEND" in stored
     return len(stored) > 0

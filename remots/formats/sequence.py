@@ -28,8 +28,8 @@ class Sequence:
     fps : float
         Frames per second.
     first_frame, last_frame : int
-        Numbers of the first and the last frame that belong to the sequence. Frames are numbered from 1 by their position in
-        the whole folder or video, so a part of a video keeps its numbers.
+        Numbers of the first and the last frame that belong to the sequence. Frames are numbered from 1 by their place
+        in the whole folder or video, so a part of a video keeps its numbers.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
@@ -82,9 +82,8 @@ def read_sequence(path: Path | str) -> Sequence:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path}: not a sequence.json ({f'{key}: ' if key else ''}{first['msg']}); make it again with `remots probe`"
-        ) from error
+        problem = f"{key}: {first['msg']}" if key else first["msg"]
+        raise InputError(f"{path}: not a sequence.json ({problem}); make it again with `remots probe`") from error
 
 
 def write_sequence(path: Path | str, sequence: Sequence) -> None:

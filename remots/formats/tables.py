@@ -1,5 +1,6 @@
 """The parquet tables that pass between rules: their columns, types and units, and reading them frame by frame."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -92,9 +93,21 @@ class TableWriter:
     def __enter__(self) -> "TableWriter":
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self._flush()
-        self._writer.close()
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        if kind is None:
+            try:
+                self._flush()
+            except BaseException:
+                self._abandon()
+                raise
+            self._writer.close()
+        else:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Close the file after an error, which must not be hidden by another one: a full disk breaks closing, too."""
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._writer.close()
 
 
 def read_table(path: Path | str, kind: str) -> pd.DataFrame:
@@ -151,7 +164,7 @@ def iterate_frames(path: Path | str, kind: str) -> Iterator[tuple[int, dict[str,
         As `read_table`, and if the table is not sorted by frame.
     """
     rest: dict[str, np.ndarray] | None = None
-    for batch in _open(path, kind).iter_batches(batch_size=ROWS_PER_GROUP):
+    for batch in _iterate_batches(path, kind):
         columns = {
             name: column.to_numpy(zero_copy_only=False)
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
@@ -169,13 +182,29 @@ def iterate_frames(path: Path | str, kind: str) -> Iterator[tuple[int, dict[str,
         yield int(rest["frame"][0]), rest
 
 
-def _open(path: Path | str, kind: str) -> pq.ParquetFile:
+def _iterate_batches(path: Path | str, kind: str) -> Iterator[pa.RecordBatch]:
+    batches = _open(path, kind).iter_batches(batch_size=ROWS_PER_GROUP)
+    while True:
+        with _as_input_error(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+@contextlib.contextmanager
+def _as_input_error(path: Path | str) -> Iterator[None]:
     try:
-        file = pq.ParquetFile(path)
+        yield
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable parquet file; make it again") from error
+
+
+def _open(path: Path | str, kind: str) -> pq.ParquetFile:
+    with _as_input_error(path):
+        file = pq.ParquetFile(path)
     expected, found = SCHEMAS[kind].names, file.schema_arrow.names
     if expected != found:
         raise InputError(

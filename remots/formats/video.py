@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,14 +16,9 @@ from remots.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-DECODING_THREADS = 4
 # x264 gives the same bytes on every machine only if the number of threads does not depend on the machine.
 ENCODING_THREADS = 4
 FPS_WHERE_UNKNOWN = 25.0
-
-
-class _DamagedPacketError(Exception):
-    """Part of the video cannot be decoded."""
 
 
 def read_fps(path: Path | str) -> float:
@@ -54,17 +48,23 @@ def iterate_video(path: Path | str) -> Iterator[av.VideoFrame]:
 
     Notes
     -----
-    Decoding in threads gives the same pixels as decoding in one, except where the video is damaged: there, what is lost
-    would depend on the number of threads. So a video that proves damaged is decoded anew from its start in one thread, and
-    the frames already given are passed over.
+    One thread only: where a video is damaged, FFmpeg mends it differently in several threads.
     """
-    n_given = 0
-    try:
-        for frame in _decode(path, DECODING_THREADS, skip_damage=False):
-            yield frame
-            n_given += 1
-    except _DamagedPacketError:
-        yield from islice(_decode(path, 1, skip_damage=True), n_given, None)
+    n_damaged = 0
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        for packet in _demux(container, stream):
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                n_damaged += 1
+                continue
+            for frame in frames:
+                n_damaged += frame.is_corrupt
+                yield frame
+    if n_damaged:
+        logger.warning("%s: damaged in %d places; what cannot be decoded is left out", path, n_damaged)
 
 
 def to_rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
@@ -75,7 +75,7 @@ def to_rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
     ndarray of uint8, shape (height_px, width_px, 3)
         RGB.
     """
-    pixels = frame.to_ndarray(format="rgb24")
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     n_quarter_turns = round(frame.rotation / 90) % 4  # counter-clockwise, like np.rot90
     return np.ascontiguousarray(np.rot90(pixels, n_quarter_turns)) if n_quarter_turns else pixels
 
@@ -98,42 +98,14 @@ def _open(path: Path | str) -> av.container.InputContainer:
     return container
 
 
-def _decode(path: Path | str, n_threads: int, skip_damage: bool) -> Iterator[av.VideoFrame]:
-    n_damaged = 0
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_type = "AUTO"
-        stream.codec_context.thread_count = n_threads
-        for packet in _demux(container, stream, skip_damage):
-            try:
-                frames = packet.decode()
-            except FFmpegError as error:
-                if not skip_damage:
-                    raise _DamagedPacketError from error
-                n_damaged += 1
-                continue
-            for frame in frames:
-                if frame.is_corrupt and not skip_damage:
-                    raise _DamagedPacketError
-                yield frame
-    if n_damaged:
-        logger.warning("%s: %d damaged packets could not be decoded and are left out", path, n_damaged)
-
-
-def _demux(
-    container: av.container.InputContainer, stream: av.VideoStream, skip_damage: bool
-) -> Iterator["av.Packet[av.VideoStream]"]:
+def _demux(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator["av.Packet[av.VideoStream]"]:
+    """Yield the packets up to the end, or up to where the container breaks off."""
     packets = container.demux(stream)
     while True:
         try:
-            packet = next(packets, None)
-        except FFmpegError as error:
-            if not skip_damage:
-                raise _DamagedPacketError from error
+            yield next(packets)
+        except (StopIteration, FFmpegError):
             return
-        if packet is None:
-            return
-        yield packet
 
 
 class VideoWriter:
@@ -155,7 +127,7 @@ class VideoWriter:
     The same images give the same bytes. An odd height or width grows by one px, as the chroma of H.264 needs even ones.
     """
 
-    def __init__(self, path: Path | str, fps: float, crf: int = 18, preset: str = "medium") -> None:
+    def __init__(self, path: Path | str, fps: float, crf: int = 18, preset: str = "veryfast") -> None:
         self._path = path
         self._rate = Fraction(fps).limit_denominator(1001)
         self._options = {"crf": str(crf), "preset": preset}

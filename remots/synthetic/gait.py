@@ -7,7 +7,7 @@ import numpy as np
 THIGH, SHIN, ANKLE_HEIGHT = 0.245, 0.235, 0.045  # lengths in body heights
 UPPER_ARM, FOREARM, HAND = 0.165, 0.145, 0.045
 SHOULDER_ABOVE_HIP, CHIN_ABOVE_HIP, HEAD = 0.305, 0.335, 0.145
-SHOULDER_HALF_WIDTH, HIP_HALF_WIDTH = 0.115, 0.055
+SHOULDER_HALF_WIDTH, HIP_HALF_WIDTH = 0.102, 0.052
 FULL_SWING = 0.46  # radians that a thigh swings forwards at a brisk walk
 BRISK = 1.35  # metres per second
 

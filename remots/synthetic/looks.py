@@ -101,7 +101,7 @@ def _parts(
     limb, trunk, head = _size(26, 40, detail), _size(60, 104, detail), _size(34, 60, detail)
     bag = _pick(rng, BAGS, 10)
     return {
-        "torso": Part(PATTERNS[pattern](clothes, trunk, top, accent), _profile(trunk[0], [0.5, 0.97, 1, 0.84, 0.9], 0.1)),
+        "torso": Part(PATTERNS[pattern](clothes, trunk, top, accent), _profile(trunk[0], [0.62, 1, 0.97, 0.84, 0.92], 0.08)),
         "pelvis": Part(plain(rng, limb, trousers, trousers), _profile(limb[0], [0.9, 1, 0.92], 0.3)),
         "skirt": Part(plain(clothes, trunk, trousers, accent), _profile(trunk[0], [0.55, 0.72, 0.86, 1], 0.04)),
         "thigh": Part(plain(rng, limb, skin if legs == "skirt" else trousers, skin), _profile(limb[0], [1, 0.95, 0.74], 0.2)),

@@ -15,8 +15,8 @@ N_HEADINGS = 24  # parts are unrolled for so many directions
 
 # Half widths in body heights, seen from the front.
 RADII = {
-    **{"torso": 0.128, "pelvis": 0.1, "skirt": 0.15, "thigh": 0.056, "shin": 0.04, "shoe": 0.028, "upper_arm": 0.037},
-    **{"forearm": 0.03, "hand": 0.021, "neck": 0.035, "head": 0.058, "long_hair": 0.06, "backpack": 0.1, "shoulder": 0.05},
+    **{"torso": 0.122, "pelvis": 0.1, "skirt": 0.15, "thigh": 0.056, "shin": 0.04, "shoe": 0.028, "upper_arm": 0.033},
+    **{"forearm": 0.028, "hand": 0.021, "neck": 0.035, "head": 0.058, "long_hair": 0.06, "backpack": 0.1, "shoulder": 0.05},
 }
 # Depth over width: a torso is flatter seen from the side.
 FLATNESS = {"torso": 0.66, "pelvis": 0.8, "skirt": 0.8, "backpack": 0.6, "shoulder": 0.5, "head": 1.12}

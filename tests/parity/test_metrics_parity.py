@@ -12,6 +12,8 @@ from pycocotools import mask as coco
 
 from remots.evaluation.metrics import METRICS, LabelledMasks, combine, evaluate_sequence, summarise
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 SEQUENCES = ["0012", "0014", "0015", "0017"]
 TOLERANCE_PERCENT = 1e-9 * 100
 Row = tuple[int, int, int, dict]  # frame from 0, id, class, mask
@@ -111,7 +113,8 @@ def test_metrics_agree_with_motrics_to_a_billionth(truth_and_result, class_id, t
     }
     found = summarise(evaluate_sequence(pair_frames(truth, result), class_id=class_id))
     assert found == pytest.approx(expected, rel=0, abs=TOLERANCE_PERCENT)
-    assert 0 < found["sMOTSA"] < found["MOTSA"] < 100
+    if any(row[2] == class_id for row in truth):  # 0017 has no cars
+        assert 0 < found["sMOTSA"] < found["MOTSA"] < 100
 
 
 def test_sequences_and_their_combination_agree_with_trackeval_from_files(shared_data, tmp_path):

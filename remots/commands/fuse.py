@@ -1,0 +1,72 @@
+"""Fuse the masks of all detectors into one disjoint set per frame.
+
+    remots fuse --detections detections/a.parquet detections/b.parquet --sequence sequence.json --out masks.parquet
+
+A mask that repeats a mask of higher score is dropped (paper 2.1), and a pixel claimed twice goes to the mask of higher
+score. The order of the detections does not matter.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from remots.commands.settings_flags import add_settings, read_settings
+from remots.formats.atomic import atomic_output
+from remots.formats.pooled_detections import iterate_pooled_frames
+from remots.formats.sequence import read_sequence
+from remots.formats.tables import TableWriter
+from remots.masks.fusion import fuse_masks
+from remots.masks.rle import areas, boxes
+from remots.progress import track
+from remots.settings import Fuse
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--detections",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="TABLE",
+        help="tables of detections, one a detector",
+    )
+    parser.add_argument("--sequence", type=Path, required=True, help="sequence.json")
+    parser.add_argument("--out", type=Path, required=True, help="table of masks to write")
+    add_settings(parser, Fuse)
+
+
+def run(options: argparse.Namespace) -> None:
+    settings = read_settings(options, Fuse)
+    sequence = read_sequence(options.sequence)
+    n_detections = n_masks = 0
+    metadata = {"height_px": sequence.height_px, "width_px": sequence.width_px}
+    with atomic_output(options.out) as temporary, TableWriter(temporary, "masks", metadata) as writer:
+        frames = iterate_pooled_frames(options.detections, sequence, settings.min_score)
+        for frame, detections in track(frames, f"fuse {sequence.sequence}"):
+            fused = _fuse_frame(detections, settings)
+            n_detections += len(detections["mask"])
+            writer.append(
+                {"mask_id": range(n_masks, n_masks + len(fused["rle"])), "frame": [frame] * len(fused["rle"]), **fused}
+            )
+            n_masks += len(fused["rle"])
+    if n_masks == 0:
+        logger.warning("no mask in %s: no detection has a score of at least %g", sequence.sequence, settings.min_score)
+    logger.info(
+        "%d detections of %d detectors fused into %d masks in %d frames",
+        n_detections,
+        len(options.detections),
+        n_masks,
+        sequence.n_frames,
+    )
+
+
+def _fuse_frame(detections: dict[str, np.ndarray], settings: Fuse) -> dict[str, Any]:
+    fused = fuse_masks(list(detections["mask"]), detections["score"], settings.iom_threshold, settings.min_area_px)
+    columns: dict[str, Any] = {name: detections[name][fused.kept] for name in ("class_id", "score")}
+    columns |= dict(zip(("left_px", "top_px", "width_px", "height_px"), boxes(fused.masks).T, strict=True))
+    return columns | {"area_px": areas(fused.masks), "rle": [mask["counts"] for mask in fused.masks]}
