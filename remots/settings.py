@@ -33,14 +33,17 @@ class ImportDetections(Section):
 class Detect(Section):
     """Find moving objects in front of a static camera, without any weights (detector `motion`)."""
 
-    history_frames: int = Field(300, ge=2, description="frames over which the background is learnt")
+    history_frames: int = Field(
+        200, ge=2, description="frames, spread over the video, from which the background is learnt"
+    )
     variance_threshold: float = Field(
-        16.0, gt=0, description="squared distance, in variances, from which a pixel is foreground"
+        12.0, gt=0, description="squared distance to the background, in variances, from which a pixel moves"
     )
-    min_height_px: int = Field(24, ge=2, description="lower blobs are noise")
+    min_height_px: int = Field(24, ge=4, description="lower silhouettes are noise; height in px")
     max_aspect_ratio: float = Field(
-        0.9, gt=0, description="width over height of one object; wider blobs are split along their vertical valleys"
+        0.5, gt=0, description="width over usual height of one person; wider silhouettes are split between heads"
     )
+    blur_px: float = Field(0.6, ge=0, description="standard deviation in px of the blur against noise; 0: none")
 
 
 class Fuse(Section):
@@ -83,18 +86,28 @@ class Train(Section):
     batch_size: int = Field(
         64, ge=8, description="crops in a mini-batch, half from training sequences where there are any"
     )
-    views: int = Field(2, ge=2, le=8, description="crops of one identity in a mini-batch")
+    views: int = Field(2, ge=2, le=8, description="crops of one person in a mini-batch")
+    max_people_per_frame: int = Field(
+        8,
+        ge=2,
+        description="people taken from one frame into a mini-batch; more give harder negatives, fewer more frames",
+    )
     learning_rate: float = Field(3.5e-4, gt=0, description="peak learning rate of Adam (Luo et al.: 3.5e-4)")
     warmup_fraction: float = Field(0.1, ge=0, le=1, description="share of the steps over which the learning rate rises")
+    decay: Literal["steps", "cosine"] = Field(
+        "steps",
+        description="then it falls to a tenth after 40 and again after 70 of 120 parts of the steps (Luo et al.), "
+        "or along half a cosine",
+    )
     weight_decay: float = Field(5e-4, ge=0, description="weight decay (Luo et al.: 5e-4)")
     margin: float = Field(0.3, ge=0, description="margin of the triplet loss (Luo et al.: 0.3)")
     normalise: bool = Field(True, description="take the triplet loss on unit-norm features, as they are compared later")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="arithmetic of the encoder; auto takes bfloat16 where the machine computes in it, else float32",
+        description="arithmetic of the encoder; auto takes bfloat16 where it saves time, else float32",
     )
     checkpoint_seconds: float = Field(
-        60.0, ge=0, description="time between checkpoints from which a stopped training goes on"
+        60.0, ge=0, description="time between checkpoints from which a stopped training goes on; 0 keeps one a step"
     )
     seed: int = Field(0, ge=0, description="seed of sampling and augmentation")
 

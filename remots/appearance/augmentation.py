@@ -87,7 +87,7 @@ def _move(source: NDArray[np.uint8], target: NDArray[np.uint8], strength: Streng
     linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     linear = linear @ np.diag([mirror / zoom_x, 1 / zoom_y])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    offset = centre - linear @ (centre + (shift_x, shift_y))
+    offset = centre - linear @ (centre + np.array([shift_x, shift_y]))
     cv2.warpAffine(
         source,
         np.column_stack([linear, offset]),

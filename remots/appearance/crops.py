@@ -1,6 +1,7 @@
 """Cut masks out of their frames, at the size that the encoder sees."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ def cut_crop(image: NDArray[np.uint8], mask: Rle, crop_height_px: int, crop_widt
     Source: ReMOTS section 2.2 (the appearance encoder works on observations of masks); crop size as in Luo et al. 2019.
     """
     if tuple(mask["size"]) != image.shape[:2]:
-        raise ValueError(f"the mask is of a frame of {mask['size']} px, the image has {image.shape[:2]} (height, width)")
+        raise ValueError(f"the mask is of a frame of {tuple(mask['size'])} px, the image has {image.shape[:2]} px")
     left, top, width, height = boxes([mask])[0].tolist()
     if width == 0 or height == 0:
         raise ValueError("an empty mask cannot be cut out")
@@ -63,7 +64,7 @@ def cut_crops(
     return crops
 
 
-def _binary(resized: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _binary(resized: NDArray[Any]) -> NDArray[np.uint8]:
     """Set to 255 what is at least half covered; a mask too thin for that keeps what it touches."""
     covered = resized >= 128
     if not covered.any():

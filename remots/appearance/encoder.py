@@ -61,8 +61,8 @@ class Encoder(nn.Module):
     backbone : str
         Name of a timm model; it is built without its classifier, with global average pooling.
     last_stride : int
-        1 doubles the height and width of the last feature map (Luo et al. 2019). A backbone that allows no such change, such
-        as a vision transformer, stays as it is, with a warning; `description` then says 2.
+        1 doubles the height and width of the last feature map (Luo et al. 2019). A backbone that allows no such change,
+        such as a vision transformer, stays as it is, with a warning; `description` then says 2.
     background : {"kept", "blanked", "blurred"}
         What the encoder sees around a mask.
     crop_size : (int, int), optional
@@ -73,13 +73,16 @@ class Encoder(nn.Module):
     Raises
     ------
     ValueError
-        If there is no such backbone (names the closest), if timm has no weights for it or cannot fetch them, or if it cannot
-        take crops of that size.
+        If there is no such backbone (names the closest), if timm has no weights for it or cannot fetch them, or if it
+        cannot take crops of that size.
 
     Notes
     -----
     Source: ReMOTS section 2.2: SE-ResNeXt50, whose global-average-pooling output is the feature.
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(
         self,
@@ -99,7 +102,14 @@ class Encoder(nn.Module):
         self.backbone = network
         height, width = crop_size or (None, None)
         self.description = EncoderDescription(
-            backbone, last_stride, background, height, width, n_dimensions, "pretrained", "timm" if pretrained else "random"
+            backbone,
+            last_stride,
+            background,
+            height,
+            width,
+            n_dimensions,
+            "pretrained",
+            "timm" if pretrained else "random",
         )
         for name, values in (("mean", IMAGENET_DEFAULT_MEAN), ("deviation", IMAGENET_DEFAULT_STD)):
             self.register_buffer(name, 255 * torch.tensor(values).view(1, 3, 1, 1), persistent=False)
@@ -156,7 +166,7 @@ def _create_backbone(name: str, crop_size: tuple[int, int] | None, pretrained: b
 def _try_out(network: nn.Module, name: str, example: Tensor) -> int:
     """Give the length of a feature; raise ValueError where crops of that size do not go through."""
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             features = network.eval()(example)
     except (RuntimeError, AssertionError, ValueError) as error:
         height, width = example.shape[2:]
@@ -195,7 +205,7 @@ def load_weights(encoder: Encoder, weights: Mapping[str, Tensor]) -> None:
     if differing:
         named = "; ".join(differing[:_N_NAMED])
         raise ValueError(
-            f"not weights of {encoder.description.backbone}: {len(differing)} of {len(expected)} tensors differ ({named})"
+            f"not of a {encoder.description.backbone}: {len(differing)} of {len(expected)} tensors differ: {named}"
         )
     encoder.backbone.load_state_dict(given)
 

@@ -1,6 +1,6 @@
 """Set the last stride of a backbone to 1, so that its last feature map is twice as high and wide."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,9 @@ def set_last_stride_to_one(backbone: nn.Module, example: Tensor) -> bool:
 
     Notes
     -----
-    Source: Luo et al. 2019, "last stride". No dilation takes the stride's place. Where the last strides are, a trial run
-    tells: they are the layers of stride 2 that see the smallest map (in a ResNet a convolution and the shortcut beside it).
+    Source: Luo et al. 2019, "last stride". No dilation takes the stride's place. Where the last strides are, a trial
+    run tells: they are the layers of stride 2 that see the smallest map (in a ResNet a convolution and the shortcut
+    beside it).
     """
     before = _map_size(backbone, example)
     if before is None:
@@ -77,8 +78,8 @@ def _set_stride(backbone: nn.Module, name: str, layer: nn.Module) -> tuple[nn.Mo
 def _map_size(backbone: nn.Module, example: Tensor) -> tuple[int, int] | None:
     """Give height and width of the last feature map; None where there is no such thing."""
     try:
-        with torch.inference_mode():
-            last_map = backbone.eval().forward_features(example)
+        with torch.no_grad():
+            last_map = cast(Any, backbone.eval()).forward_features(example)
     except (RuntimeError, AttributeError):
         return None
     if not isinstance(last_map, Tensor) or last_map.ndim != 4:

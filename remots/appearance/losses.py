@@ -24,8 +24,8 @@ def hardest_triplets(distances: Tensor, labels: Tensor, groups: Tensor) -> Tripl
     Returns
     -------
     anchors, positives, negatives : Tensors of int, shape (n_triplets,)
-        Indices of crops. An anchor without another crop of its label, or without another label, in its group is left out.
-        Of equals the first is taken.
+        Indices of crops. An anchor without another crop of its label, or without another label, in its group is left
+        out. Of equals the first is taken.
 
     Notes
     -----

@@ -1,8 +1,8 @@
 """Which crops meet in a mini-batch: the triplets of ReMOTS, from figures 2 and 3 of the paper.
 
-Nobody labels the target video, yet it says who is who: two masks of one frame are two people, an altered copy of a crop is
-the same person (figure 2), and so is another frame of the same short-term tracklet (figure 3). Each source below draws
-*groups* of people known to be different, each person in several *views*::
+Nobody labels the target video, yet it says who is who: two masks of one frame are two people, an altered copy of a crop
+is the same person (figure 2), and so is another frame of the same short-term tracklet (figure 3). Each source below
+draws *groups* of people known to be different, each person in several *views*::
 
     intra-frame (2.2)               inter-short-tracklet (2.4)         training set (2.2)
 
@@ -10,8 +10,8 @@ the same person (figure 2), and so is another frame of the same short-term track
                |    |    |                         |    |    |                        |    |    |
     altered:   A*   B*   C*         other frames:  A3   B9   C8        other frames:  1'   2'   3'
 
-Views of one column are positives of each other, those of different columns negatives. Crops of different groups are never
-compared: they may show the same person.
+Views of one column are positives of each other, those of different columns negatives. Crops of different groups are
+never compared: they may show the same person.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,8 +61,8 @@ class IntraFrame:
 
     Notes
     -----
-    Source: ReMOTS section 2.2 and figure 2. Masks of one frame are disjoint, so they are of different people. Frames with
-    fewer than two masks hold no negative and are left out.
+    Source: ReMOTS section 2.2 and figure 2. Masks of one frame are disjoint, so they are of different people. Frames
+    with fewer than two masks hold no negative and are left out.
     """
 
     def __init__(self, frames: ArrayLike) -> None:
@@ -125,7 +125,8 @@ class InterShortTracklet:
 
     def _others(self, anchor: int) -> NDArray[np.int64]:
         tracklet = self._tracklets[self._tracklet_of_row[anchor]]
-        return tracklet[tracklet != anchor]
+        others: NDArray[np.int64] = tracklet[tracklet != anchor]
+        return others
 
 
 class TrueIdentities:
@@ -138,7 +139,8 @@ class TrueIdentities:
 
     Notes
     -----
-    Source: ReMOTS section 2.2, "we can sample triplets from the training set only referring to the ground-truth tracklets".
+    Source: ReMOTS section 2.2, "we can sample triplets from the training set only referring to the ground-truth
+    tracklets".
     """
 
     def __init__(self, identities: ArrayLike) -> None:
@@ -173,8 +175,8 @@ class Batch:
     rows : ndarray of int64, shape (n_crops,)
         Row in that array.
     labels : ndarray of int64, shape (n_crops,)
-        The person. Crops of one label are of one person; those of different labels are of different people for sure only
-        where they are of one group.
+        The person. Crops of one label are of one person; those of different labels are of different people for sure
+        only where they are of one group.
     groups : ndarray of int64, shape (n_crops,)
         The group.
     is_strong : ndarray of bool, shape (n_crops,)
@@ -193,7 +195,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchSampler:
-    """Draw mini-batches; each is a function of the seed and its number alone, so a resumed training draws the same ones.
+    """Draw mini-batches; each depends on the seed and its number alone, so a resumed training draws the same ones.
 
     Parameters
     ----------
@@ -206,13 +208,15 @@ class BatchSampler:
     n_views : int
         Crops of one person in a mini-batch, at least 2.
     max_people_per_frame : int
-        People taken from one frame of the target, at least 2: fewer give a batch more frames, more give it more negatives.
+        People taken from one frame of the target, at least 2: fewer give a batch more frames, more give it more
+        negatives.
     seed : int
         Seed of all draws.
 
     Notes
     -----
-    Source: ReMOTS section 2.2, "triplets from the training set and target set to form a mini-batch input by the ratio 1:1".
+    Source: ReMOTS section 2.2, "triplets from the training set and target set to form a mini-batch input by the ratio
+    1:1".
     """
 
     target: GroupSource
@@ -242,8 +246,8 @@ class BatchSampler:
         Returns
         -------
         Batch
-            Up to ``batch_size`` crops. Without training sequences all are of the target; where no frame of the target has
-            two people all are of the training sequences.
+            Up to ``batch_size`` crops. Without training sequences all are of the target; where no frame of the target
+            has two people all are of the training sequences.
 
         Raises
         ------

@@ -11,18 +11,9 @@ _DIS_PRESETS = {
     "dis_fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "dis_medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
-# OpenCV's own example values: half the size at each of 3 levels, windows of 15 px, 3 rounds, polynomials over 5 px.
-_FARNEBACK = {
-    "pyr_scale": 0.5,
-    "levels": 3,
-    "winsize": 15,
-    "iterations": 3,
-    "poly_n": 5,
-    "poly_sigma": 1.2,
-    "flags": 0,
-}
-# On flat strips smaller than this, DIS looks for patches outside of its coarsest picture: OpenCV 5.0 raises, or crashes.
+# On frames smaller than this, and on long strips first, DIS leaves its coarsest picture: OpenCV 5.0 raises, or crashes.
 _MIN_SIDE_PX = 32
+_NO_FLOW = np.empty(0, np.float32)  # no first guess
 
 
 def dense_flow(
@@ -30,8 +21,8 @@ def dense_flow(
 ) -> NDArray[np.float32]:
     """Find where each pixel of the current frame was in the previous one.
 
-    The flow leads backwards, from the current frame to the previous one: warping a picture onto the current frame looks up, for each
-    pixel there, the place it came from. A flow that leads forwards would leave holes and pile pixels up.
+    The flow leads backwards, from the current frame to the previous one: to warp a picture onto the current frame is to
+    look up, for each pixel there, the place it came from. A forward flow would leave holes and pile pixels up.
 
     Parameters
     ----------
@@ -43,8 +34,8 @@ def dense_flow(
     Returns
     -------
     ndarray of float32, shape (height, width, 2), in px
-        ``previous[y + flow[y, x, 1], x + flow[y, x, 0]]`` looks like ``current[y, x]``. The same frames always give the same
-        flow, whatever the number of threads.
+        ``previous[y + flow[y, x, 1], x + flow[y, x, 0]]`` looks like ``current[y, x]``. The same frames always give
+        the same flow, whatever the number of threads.
 
     Raises
     ------
@@ -62,9 +53,22 @@ def dense_flow(
     if min(previous_gray.shape) < _MIN_SIDE_PX:
         return _flow_of_small_frames(previous_gray, current_gray, method)
     if method == "farneback":
-        return np.asarray(cv2.calcOpticalFlowFarneback(current_gray, previous_gray, None, **_FARNEBACK), np.float32)
-    solver = cv2.DISOpticalFlow_create(_DIS_PRESETS[method])
-    return np.asarray(solver.calc(current_gray, previous_gray, None), np.float32)
+        # The values of OpenCV's own example: 3 levels, each half as large, windows of 15 px, polynomials over 5 px.
+        flow = cv2.calcOpticalFlowFarneback(
+            current_gray,
+            previous_gray,
+            _NO_FLOW,
+            0.5,
+            levels=3,
+            winsize=15,
+            iterations=3,
+            poly_n=5,
+            poly_sigma=1.2,
+            flags=0,
+        )
+        return np.asarray(flow, np.float32)
+    solver = cv2.DISOpticalFlow.create(_DIS_PRESETS[method])
+    return np.asarray(solver.calc(current_gray, previous_gray, _NO_FLOW), np.float32)
 
 
 def _flow_of_small_frames(
@@ -73,5 +77,5 @@ def _flow_of_small_frames(
     """Repeat the border pixels until the frames are large enough for OpenCV, and cut the flow back to size."""
     height_px, width_px = previous_gray.shape
     padding = [(0, max(0, _MIN_SIDE_PX - side)) for side in (height_px, width_px)]
-    padded = [np.pad(gray, padding, mode="edge") for gray in (previous_gray, current_gray)]
-    return np.ascontiguousarray(dense_flow(*padded, method)[:height_px, :width_px])
+    previous_padded, current_padded = (np.pad(gray, padding, mode="edge") for gray in (previous_gray, current_gray))
+    return np.ascontiguousarray(dense_flow(previous_padded, current_padded, method)[:height_px, :width_px])

@@ -1,6 +1,7 @@
 """How far each mask, carried along by the optical flow, covers each mask of the next frame (paper 2.3).
 
-The masks of a frame are disjoint, so one label map holds them all: it is warped once, and counted once, however many they are.
+The masks of a frame are disjoint, so one label map holds them all; it is warped and counted once, however many they
+are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,13 +17,7 @@ from remots.masks.rle import Rle
 
 MAX_MASKS_PER_FRAME = 65535
 
-
-class FrameMasks(NamedTuple):
-    """The masks of one frame: its number, their ids (n_masks,) and themselves."""
-
-    frame: int
-    mask_ids: NDArray[np.integer[Any]]
-    masks: list[Rle]
+LabelMap = NDArray[np.unsignedinteger[Any]]
 
 
 class WarpedPairs(NamedTuple):
@@ -35,12 +30,13 @@ class WarpedPairs(NamedTuple):
 
 class _PaintedFrame(NamedTuple):
     frame: int
-    mask_ids: NDArray[np.integer[Any]]
-    labels: NDArray[np.unsignedinteger[Any]]
+    first_mask_id: int
+    n_masks: int
+    labels: LabelMap
     gray: NDArray[np.uint8]
 
 
-def paint_labels(masks: Sequence[Rle], size: tuple[int, int]) -> NDArray[np.unsignedinteger[Any]]:
+def paint_labels(masks: Sequence[Rle], size: tuple[int, int]) -> LabelMap:
     """Paint the disjoint masks of a frame into one map.
 
     Parameters
@@ -72,7 +68,7 @@ def paint_labels(masks: Sequence[Rle], size: tuple[int, int]) -> NDArray[np.unsi
     values[1::2] = owners + 1
     edges = np.concatenate([[0], np.column_stack([starts, stops]).ravel(), [height_px * width_px]])
     columns = np.repeat(values, np.diff(edges)).reshape(width_px, height_px)
-    return np.asarray(cv2.transpose(columns))
+    return np.asarray(cv2.transpose(columns), dtype)
 
 
 def _check_masks(masks: Sequence[Rle], size: tuple[int, int]) -> None:
@@ -87,10 +83,8 @@ def _size_text(size: Sequence[int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _object_runs(
-    masks: Sequence[Rle], n_pixels: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Give first pixel, pixel after the last, and owner of each run of object pixels, down the columns; none is empty."""
+def _object_runs(masks: Sequence[Rle], n_pixels: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give first pixel, pixel after the last, and owner of each run of object pixels; they run down the columns."""
     runs, n_runs = decode_counts([mask["counts"] for mask in masks])
     owners = np.repeat(np.arange(len(masks)), n_runs)
     stops = np.cumsum(runs) - owners * n_pixels  # each mask's runs add up to the frame
@@ -99,9 +93,7 @@ def _object_runs(
     return stops[kept] - runs[kept], stops[kept], owners[kept]
 
 
-def warp_labels(
-    previous_labels: NDArray[np.unsignedinteger[Any]], flow: NDArray[np.float32]
-) -> NDArray[np.unsignedinteger[Any]]:
+def warp_labels(previous_labels: LabelMap, flow: NDArray[np.float32]) -> LabelMap:
     """Carry a label map into the current frame.
 
     Parameters
@@ -117,17 +109,19 @@ def warp_labels(
         The label at the place where each pixel came from, nearest pixel; 0 where it came from outside of the frame.
     """
     how = cv2.INTER_NEAREST | cv2.WARP_RELATIVE_MAP
-    return np.asarray(cv2.remap(previous_labels, flow, None, how, borderMode=cv2.BORDER_CONSTANT, borderValue=0))
+    no_map = np.empty(0, np.float32)  # both coordinates are in the flow
+    warped = cv2.remap(previous_labels, flow, no_map, how, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(warped, previous_labels.dtype)
 
 
 def warped_iou(
-    previous_labels: NDArray[np.unsignedinteger[Any]],
-    current_labels: NDArray[np.unsignedinteger[Any]],
+    previous_labels: LabelMap,
+    current_labels: LabelMap,
     flow: NDArray[np.float32],
     n_previous: int,
     n_current: int,
 ) -> WarpedPairs:
-    """IoU of each mask of the previous frame, warped, with each mask of the current frame.
+    """Compare each mask of the previous frame, warped, with each mask of the current frame by IoU.
 
     Parameters
     ----------
@@ -141,8 +135,8 @@ def warped_iou(
     Returns
     -------
     WarpedPairs
-        The pairs with an IoU above 0, by the masks' places in their frames, sorted. The union is taken with the warped mask, as
-        the intersection is.
+        The pairs with an IoU above 0, by the masks' places in their frames, sorted. The union is taken with the warped
+        mask, as the intersection is.
 
     Raises
     ------
@@ -165,78 +159,64 @@ def warped_iou(
     return WarpedPairs(previous, current, overlap_px / union_px)
 
 
-def _count_pairs(
-    labels_a: NDArray[np.unsignedinteger[Any]], labels_b: NDArray[np.unsignedinteger[Any]], n_a: int, n_b: int
-) -> NDArray[np.float64]:
-    """Count the pixels of each pair of labels, shape (n_a, n_b): in runs of equal pairs, which are far fewer than pixels."""
-    joint = labels_a.astype(np.uint16 if n_a * n_b <= 65536 else np.uint32).ravel()
-    joint *= n_b
-    joint += labels_b.ravel()
+def _count_pairs(labels_a: LabelMap, labels_b: LabelMap, n_a: int, n_b: int) -> NDArray[np.float64]:
+    """Count the pixels of each pair of labels, shape (n_a, n_b): by runs of equal pairs, far fewer than pixels."""
+    joint = labels_a.astype(np.uint16 if n_a * n_b <= 65536 else np.uint32)
+    np.multiply(joint, n_b, out=joint)
+    np.add(joint, labels_b, out=joint)
+    joint = joint.ravel()
     starts = np.concatenate([[0], np.flatnonzero(joint[1:] != joint[:-1]) + 1])
-    lengths_px = np.diff(starts, append=len(joint))
-    return np.bincount(joint[starts], weights=lengths_px, minlength=n_a * n_b).reshape(n_a, n_b)
+    lengths_px = np.diff(starts, append=len(joint)).astype(np.float64)
+    counts = np.bincount(joint[starts], weights=lengths_px, minlength=n_a * n_b)
+    return np.asarray(counts, np.float64).reshape(n_a, n_b)
 
 
 def iterate_warped_iou(
-    images: Iterable[tuple[int, NDArray[np.uint8]]], masks: Iterable[FrameMasks], method: str = "dis_fast"
+    masked_images: Iterable[tuple[int, NDArray[np.uint8], Sequence[Rle]]], method: str = "dis_fast"
 ) -> Iterator[WarpedPairs]:
     """Go once through a video and compare the masks of each frame with those of the next.
 
-    Where either frame has no masks, or a frame is missing between them, no flow is computed.
+    Where a frame has no masks, no flow is computed to or from it.
 
     Parameters
     ----------
-    images : iterable of (int, ndarray of uint8, shape (height, width, 3))
-        Frame numbers, rising, and RGB images. Only two are kept at a time.
-    masks : iterable of FrameMasks
-        The frames that have masks, rising.
+    masked_images : iterable of (int, ndarray of uint8, sequence of Rle)
+        Frame number, RGB image of shape (height, width, 3) and disjoint masks, of all frames that have masks, in rising
+        order. Only two frames are kept at a time.
     method : str
         See `remots.association.flow.dense_flow`.
 
     Yields
     ------
     WarpedPairs
-        By mask id; one for each two adjacent frames with masks.
+        By mask id, which is the number of masks that came before; one for each two adjacent frames with masks.
 
     Raises
     ------
     ValueError
-        If a frame with masks has no image, or an image is not of its masks' size; names the frame.
+        If masks overlap or are not of their image's size; names the frame.
     """
     previous: _PaintedFrame | None = None
-    rest = iter(masks)
-    upcoming = next(rest, None)
-    for frame, image in images:
-        if upcoming is None:
-            break
-        current = None
-        if upcoming.frame == frame:
-            current = _paint_frame(upcoming, image)
-            upcoming = next(rest, None)
-        if previous is not None and current is not None and previous.frame + 1 == frame:
+    n_masks = 0
+    for frame, image, masks in masked_images:
+        current = _paint_frame(frame, image, masks, n_masks)
+        n_masks += len(masks)
+        if previous is not None and previous.frame + 1 == frame and previous.n_masks and current.n_masks:
             yield _compare(previous, current, method)
         previous = current
-        _check_not_passed(upcoming, frame)
-    if upcoming is not None:
-        raise ValueError(f"frame {upcoming.frame} has masks but no image")
 
 
-def _check_not_passed(upcoming: FrameMasks | None, frame: int) -> None:
-    if upcoming is not None and upcoming.frame <= frame:
-        raise ValueError(f"frame {upcoming.frame} has masks but no image")
-
-
-def _paint_frame(frame_masks: FrameMasks, image: NDArray[np.uint8]) -> _PaintedFrame:
+def _paint_frame(frame: int, image: NDArray[np.uint8], masks: Sequence[Rle], first_mask_id: int) -> _PaintedFrame:
     height_px, width_px = image.shape[:2]
     try:
-        labels = paint_labels(frame_masks.masks, (height_px, width_px))
+        labels = paint_labels(masks, (height_px, width_px))
     except ValueError as error:
-        raise ValueError(f"frame {frame_masks.frame}: {error}") from error
+        raise ValueError(f"frame {frame}: {error}") from error
     gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-    return _PaintedFrame(frame_masks.frame, frame_masks.mask_ids, labels, gray)
+    return _PaintedFrame(frame, first_mask_id, len(masks), labels, gray)
 
 
 def _compare(previous: _PaintedFrame, current: _PaintedFrame, method: str) -> WarpedPairs:
     flow = dense_flow(previous.gray, current.gray, method)
-    pairs = warped_iou(previous.labels, current.labels, flow, len(previous.mask_ids), len(current.mask_ids))
-    return WarpedPairs(previous.mask_ids[pairs.previous], current.mask_ids[pairs.current], pairs.iou)
+    pairs = warped_iou(previous.labels, current.labels, flow, previous.n_masks, current.n_masks)
+    return WarpedPairs(pairs.previous + previous.first_mask_id, pairs.current + current.first_mask_id, pairs.iou)

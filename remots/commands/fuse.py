@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     if n_masks == 0:
         logger.warning("no mask in %s: no detection has a score of at least %g", sequence.sequence, settings.min_score)
     logger.info(
-        "%d detections of %d detectors fused into %d masks in %d frames",
+        "%d detections from %d tables fused into %d masks in %d frames",
         n_detections,
         len(options.detections),
         n_masks,

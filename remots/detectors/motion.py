@@ -1,10 +1,12 @@
 """People who move in front of a static camera, found without any weights: real masks for any such video."""
 
+import logging
 from collections.abc import Iterable
 
 import cv2
 import numpy as np
 
+from remots.detectors.camera_motion import CameraMotion
 from remots.detectors.interface import Instance
 from remots.detectors.silhouettes import (
     Silhouette,
@@ -13,8 +15,11 @@ from remots.detectors.silhouettes import (
     join_fragments,
     learn_usual_height,
     split_group,
+    split_stack,
 )
 from remots.masks.rle import encode_crop
+
+logger = logging.getLogger(__name__)
 
 MOVING = 255  # what OpenCV's subtractor says of a moving pixel; 127 is a shadow
 BACKGROUND_SHARE = 0.7  # a colour that a pixel shows in less than the remaining 30% of the frames is no background
@@ -45,10 +50,10 @@ class MotionDetector:
     def __init__(
         self,
         history_frames: int = 200,
-        variance_threshold: float = 20.0,
+        variance_threshold: float = 12.0,
         min_height_px: int = 24,
         max_aspect_ratio: float = 0.5,
-        blur_px: float = 1.0,
+        blur_px: float = 0.6,
     ) -> None:
         self._rate = 1 / (10 * history_frames)
         self._min_height_px, self._max_aspect_ratio, self._blur_px = min_height_px, max_aspect_ratio, blur_px
@@ -65,13 +70,17 @@ class MotionDetector:
             RGB; frames of the video, best spread evenly over it. All have the same weight.
         """
         boxes: list[tuple[float, float, float]] = []
+        camera = CameraMotion()
         for number, image in enumerate(images, start=1):
+            camera.add(image)
             moving = self._find_moving(image, 1 / number)
             boxes += [
                 (s.bottom, s.height, s.width)
                 for s in find_silhouettes(moving, self._min_height_px)
                 if s.height >= self._min_height_px and not _touches_edge(s, moving.shape)
             ]
+        if camera.moves():
+            logger.warning("the camera moves: detector motion needs one that stands still, expect many false masks")
         learnt = boxes[int(FIRST_LEARNT_SHARE * len(boxes)) :]
         self._usual = learn_usual_height(learnt)
 
@@ -79,7 +88,8 @@ class MotionDetector:
         """Find moving people; see `Detector.detect`. Scores are high for solid silhouettes of the usual height."""
         moving = self._find_moving(image, self._rate)
         wholes = join_fragments(find_silhouettes(moving, self._min_height_px), self._usual, self._min_height_px)
-        parts = [part for whole in wholes for part in split_group(whole, self._usual, self._max_aspect_ratio)]
+        columns = [part for whole in wholes for part in split_group(whole, self._usual, self._max_aspect_ratio)]
+        parts = [part for column in columns for part in split_stack(column, self._usual)]
         size = (image.shape[0], image.shape[1])
         return [
             Instance(encode_crop(part.crop, part.left, part.top, size), self._score(part, size))

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from scipy.signal import find_peaks
 
 STANDING_ASPECT = (0.18, 0.62)  # width over height of somebody who is alone
-SMALLEST_SAMPLE = 30  # silhouettes that the usual height is learnt from
+SMALLEST_SAMPLE, LARGEST_SAMPLE = 30, 500  # silhouettes that the usual height is learnt from
 JOIN_GAP = 0.15  # of the usual height: parts one above the other, closer than this, are one person
 HEAD_PROMINENCE = 0.07  # of the usual height: how far a head stands out of the outline of a group
+STACK_HEIGHT = 1.5  # times the usual height: from here on, two people stand one behind the other
 HEAD_DISTANCE = 0.24  # of the usual height: two heads are at least so far apart
 
 
@@ -102,13 +104,13 @@ def learn_usual_height(silhouettes: Iterable[tuple[float, float, float]]) -> Usu
     alone = boxes[(aspect > STANDING_ASPECT[0]) & (aspect < STANDING_ASPECT[1])]
     if len(alone) < SMALLEST_SAMPLE:
         return None
+    alone = alone[np.linspace(0, len(alone) - 1, min(len(alone), LARGEST_SAMPLE)).astype(int)]
     bottoms, heights = alone[:, 0], alone[:, 1]
-    half = len(alone) // 2
-    order = np.argsort(bottoms, kind="stable")
-    low, high = order[:half], order[half : 2 * half]
-    spread = bottoms[high] - bottoms[low]
-    usable = spread > 0.05 * max(float(np.ptp(bottoms)), 1.0)
-    slope = float(np.median((heights[high] - heights[low])[usable] / spread[usable])) if usable.any() else 0.0
+    first, second = np.triu_indices(len(alone), 1)
+    spread = bottoms[second] - bottoms[first]
+    usable = np.abs(spread) > 0.05 * max(float(np.ptp(bottoms)), 1.0)
+    slopes = (heights[second] - heights[first])[usable] / spread[usable]
+    slope = float(np.median(slopes)) if len(slopes) else 0.0
     slope = max(slope, 0.0)  # nearer people are never smaller
     return UsualHeight(float(np.median(heights - slope * bottoms)), slope, float(np.quantile(heights, 0.02)))
 
@@ -169,10 +171,33 @@ def split_group(silhouette: Silhouette, usual: UsualHeight | None, max_aspect_ra
         padded, prominence=HEAD_PROMINENCE * height, distance=max(1, HEAD_DISTANCE * height), height=0.45 * height
     )
     heads = heads - 1
-    cuts = [int(a + np.argmin(outline[a : b + 1])) for a, b in zip(heads[:-1], heads[1:], strict=True)]
+    cuts = [int(a + np.argmin(outline[a : b + 1])) for a, b in pairwise(heads)]
     edges = [0, *cuts, silhouette.width]
-    parts = [_trim(silhouette, start, end) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [_trim(silhouette, start, end) for start, end in pairwise(edges)]
     return [part for part in parts if part is not None]
+
+
+def split_stack(silhouette: Silhouette, usual: UsualHeight | None) -> list[Silhouette]:
+    """Split a silhouette that is too high for one person: above the one in front shows another who stands behind.
+
+    Parameters
+    ----------
+    silhouette : Silhouette
+        One person, or several one behind the other.
+    usual : UsualHeight or None
+        Heights as learnt; without them nothing is split.
+
+    Returns
+    -------
+    list of Silhouette
+        The one in front first.
+    """
+    if usual is None or silhouette.height <= STACK_HEIGHT * usual.at(silhouette.bottom):
+        return [silhouette]
+    cut = silhouette.height - round(usual.at(silhouette.bottom))
+    front = _trim(Silhouette(silhouette.crop[cut:], silhouette.left, silhouette.top + cut), 0, silhouette.width)
+    behind = _trim(Silhouette(silhouette.crop[:cut], silhouette.left, silhouette.top), 0, silhouette.width)
+    return [part for part in (front, behind) if part is not None]
 
 
 def _upper_outline(crop: np.ndarray, height: float) -> np.ndarray:
@@ -185,7 +210,7 @@ def _upper_outline(crop: np.ndarray, height: float) -> np.ndarray:
 
 
 def _trim(silhouette: Silhouette, start: int, end: int) -> Silhouette | None:
-    """The columns from `start` to before `end`, without empty rows and columns."""
+    """Cut out the columns from `start` to before `end`, without empty rows and columns."""
     crop = silhouette.crop[:, start:end]
     rows, columns = np.flatnonzero(crop.any(axis=1)), np.flatnonzero(crop.any(axis=0))
     if not len(rows):

@@ -179,7 +179,7 @@ class _OneFrame(MOTSChallenge):  # type: ignore[misc]
 
     def match(
         self, truth: LabelledMasks, ignored: list[Rle], result: LabelledMasks
-    ) -> tuple[list[int], list[int], np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Give the ids that count and their IoU, by the benchmark's own rules for classes and ignore regions."""
         true_masks, result_masks = _with_ids(truth), _with_ids(result)
         frame = {
@@ -196,8 +196,8 @@ class _OneFrame(MOTSChallenge):  # type: ignore[misc]
         }
         counted = self.get_preprocessed_seq_data(frame, "pedestrian")
         return (
-            [mask["id"] for mask in counted["gt_dets"][0]],
-            [mask["id"] for mask in counted["tracker_dets"][0]],
+            np.array([mask["id"] for mask in counted["gt_dets"][0]], dtype=np.int64),
+            np.array([mask["id"] for mask in counted["tracker_dets"][0]], dtype=np.int64),
             counted["similarity_scores"][0],
         )
 
@@ -206,11 +206,11 @@ class _OneFrame(MOTSChallenge):  # type: ignore[misc]
 class _Matches:
     """What the metrics need of a sequence: per frame the true ids, the result ids and their IoU."""
 
-    true_ids: list[list[int]] = field(default_factory=list)
-    result_ids: list[list[int]] = field(default_factory=list)
+    true_ids: list[np.ndarray] = field(default_factory=list)
+    result_ids: list[np.ndarray] = field(default_factory=list)
     iou: list[np.ndarray] = field(default_factory=list)
 
-    def append(self, frame: tuple[list[int], list[int], np.ndarray]) -> None:
+    def append(self, frame: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
         true_ids, result_ids, iou = frame
         self.true_ids.append(true_ids)
         self.result_ids.append(result_ids)
@@ -232,8 +232,8 @@ class _Matches:
         }
 
 
-def _renumber(ids: list[list[int]]) -> tuple[list[np.ndarray], int]:
-    values, numbers = np.unique(np.array([i for frame in ids for i in frame], dtype=np.int64), return_inverse=True)
+def _renumber(ids: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
+    values, numbers = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *ids]), return_inverse=True)
     ends = np.cumsum([len(frame) for frame in ids], dtype=int)
     return np.split(numbers, ends)[: len(ids)], len(values)
 

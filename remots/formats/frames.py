@@ -2,6 +2,7 @@
 
 import configparser
 import logging
+import math
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,8 @@ def probe_frames(
     path = Path(path)
     first = 1 if first_frame is None else first_frame
     _check_part(path, first, last_frame)
+    if fps is not None and not 0 < fps < math.inf:
+        raise InputError(f"{path}: {fps:g} frames per second were asked for; it must be a number above 0")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give a folder of images or a video")
     default_name = path.resolve().name if path.is_dir() else path.stem
@@ -119,6 +122,36 @@ def iterate_images(
         yield frame, image
     if frame < last:
         raise InputError(f"{sequence.frames}: ends before frame {last}, after frame {frame}; run `remots probe` again")
+
+
+def sample_images(sequence: Sequence, n_images: int) -> Iterator[NDArray[np.uint8]]:
+    """Read some images of a sequence, spread evenly from the first to the last.
+
+    Parameters
+    ----------
+    sequence : Sequence
+        What `probe_frames` found.
+    n_images : int
+        How many, at most; all of them where the sequence is shorter.
+
+    Yields
+    ------
+    ndarray of uint8, shape (height_px, width_px, 3)
+        RGB, in the order of the frames.
+
+    Raises
+    ------
+    InputError
+        As `iterate_images`.
+    """
+    n_images = min(n_images, sequence.n_frames)
+    wanted = np.linspace(sequence.first_frame, sequence.last_frame, n_images).round().astype(int).tolist()
+    if sequence.kind == "images":
+        for frame in wanted:
+            yield from (image for _, image in iterate_images(sequence, frame, frame))
+    else:
+        chosen = frozenset(wanted)
+        yield from (image for frame, image in iterate_images(sequence) if frame in chosen)
 
 
 def _read_folder(folder: Path, first: int, last: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:

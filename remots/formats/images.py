@@ -1,8 +1,10 @@
 """Folders of images: their order, and one image at a time."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -78,16 +80,19 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     InputError
         If the file is not an image or has been cut off.
     """
+    return np.asarray(cv2.cvtColor(decode_image(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def decode_image(path: Path | str, flags: int) -> NDArray[Any]:
+    """Decode an image file as ``cv2.imread`` does with these flags; raise InputError where that fails."""
     stored = np.fromfile(path, dtype=np.uint8)
     image = None
     if _is_complete(stored.tobytes()):
-        try:
-            image = cv2.imdecode(stored, cv2.IMREAD_COLOR)
-        except cv2.error:
-            image = None
+        with contextlib.suppress(cv2.error):
+            image = cv2.imdecode(stored, flags)
     if image is None:
         raise InputError(f"{path}: cannot be decoded as an image (cut off or damaged?); replace it")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(image)
 
 
 def _is_complete(stored: bytes) -> bool:

@@ -37,8 +37,8 @@ class FoundMask(NamedTuple):
         Id within its file; -1 where the format has none.
     score : float
         The detector's, in [0, 1]; 1 where the format has none.
-    rle : mapping
-        An `Rle`, not yet checked.
+    rle : object
+        The mask as the file has it: `MaskSource.read_mask` makes an `Rle` of it.
     """
 
     number: int
@@ -46,7 +46,11 @@ class FoundMask(NamedTuple):
     class_id: int
     object_id: int
     score: float
-    rle: Mapping[str, Any]
+    rle: Any
+
+
+def _unchanged(rle: Any) -> Mapping[str, Any]:
+    return rle  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,15 @@ class MaskSource:
         What the format calls a class, for messages.
     find_masks : callable
         Gives its masks one by one, in the order of the file.
+    read_mask : callable
+        Makes an `Rle`, not yet checked, of the mask as the file has it; raises ValueError where it cannot.
     """
 
     path: Path
     unit: str
     class_name: str
     find_masks: Callable[[], Iterator[FoundMask]]
+    read_mask: Callable[[Any], Mapping[str, Any]] = _unchanged
 
     def place(self, mask: FoundMask) -> str:
         """Say where a mask stands, for messages."""
@@ -117,7 +124,7 @@ def select_masks(
     wanted = _filter(source, sequence, class_id, min_score, tally, classes)
     while batch := list(islice(wanted, _BATCH)):
         checked = _check_masks(source, sequence, batch)
-        areas_px = areas([mask.rle for mask in checked])  # type: ignore[misc]
+        areas_px = areas([mask.rle for mask in checked])
         tally.n_empty += int(np.count_nonzero(areas_px == 0))
         yield from (mask for mask, area_px in zip(checked, areas_px, strict=True) if area_px)
     _report(source, sequence, class_id, tally, classes)
@@ -153,7 +160,7 @@ def _filter(
 def _check_masks(source: MaskSource, sequence: Sequence, batch: list[FoundMask]) -> list[FoundMask]:
     expected = (sequence.height_px, sequence.width_px)
     try:
-        checked = check_rles([mask.rle for mask in batch])
+        checked = check_rles([_read_mask(source, mask) for mask in batch])
     except MalformedCountsError as error:
         raise InputError(f"{source.place(batch[error.index])}: malformed mask: {error.fault}") from error
     for mask, rle in zip(batch, checked, strict=True):
@@ -163,6 +170,13 @@ def _check_masks(source: MaskSource, sequence: Sequence, batch: list[FoundMask])
                 f"but {sequence.sequence} has frames of {expected[1]}x{expected[0]} px"
             )
     return [mask._replace(rle=rle) for mask, rle in zip(batch, checked, strict=True)]
+
+
+def _read_mask(source: MaskSource, mask: FoundMask) -> Mapping[str, Any]:
+    try:
+        return source.read_mask(mask.rle)
+    except ValueError as error:
+        raise InputError(f"{source.place(mask)}: malformed mask: {error}") from error
 
 
 def _report(source: MaskSource, sequence: Sequence, class_id: int | None, tally: _Tally, classes: Counter[int]) -> None:

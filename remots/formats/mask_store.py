@@ -3,6 +3,7 @@
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remots.errors import InputError
-from remots.formats.mask_source import IGNORE_CLASS_ID, FoundMask, MaskSource
+from remots.formats.mask_source import IGNORE_CLASS_ID, NO_OBJECT_ID, FoundMask, MaskSource
 from remots.masks.overlap import pairwise_iou
 from remots.masks.rle import Rle, areas, boxes
 
@@ -62,10 +63,13 @@ class MaskStore:
         counts = mask.rle["counts"]
         self._keys.extend((mask.frame, mask.number, mask.class_id, mask.object_id, len(counts)))
         self._scores.append(mask.score)
-        self._file.write(counts)
+        with _in_temporary_folder():
+            self._file.write(counts)
 
     def iterate_frames(self) -> Iterator[FrameMasks]:
-        """Yield the masks of each frame that has any, by rising frame; within a frame in the order in which they came."""
+        """Yield the masks of each frame that has any, by rising frame; within it in the order in which they came."""
+        with _in_temporary_folder():
+            self._file.flush()
         keys = np.frombuffer(self._keys, np.int64).reshape(-1, 5)
         scores = np.frombuffer(self._scores, np.float64)
         ends = np.cumsum(keys[:, 4])
@@ -75,7 +79,7 @@ class MaskStore:
         for rows in np.split(order, starts)[1:]:
             counts = [self._read(int(ends[row] - keys[row, 4]), int(keys[row, 4])) for row in rows]
             masks = [Rle(size=self._size, counts=own) for own in counts]
-            yield FrameMasks(int(keys[rows[0], 0]), *keys[rows, 1:4].T, scores[rows], masks)
+            yield FrameMasks(int(keys[rows[0], 0]), *_columns(keys[rows, 1:4]), scores[rows], masks)
 
     def _read(self, start: int, length: int) -> bytes:
         self._file.seek(start)
@@ -90,9 +94,34 @@ class MaskStore:
         self._file.close()
 
 
+@contextmanager
+def _in_temporary_folder() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise InputError(f"{folder}: {error.strerror}; free some, or set TMPDIR to a larger folder") from error
+
+
+def _columns(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    return keys[:, 0], keys[:, 1], keys[:, 2]
+
+
+def check_frames(source: MaskSource, frames: Iterable[FrameMasks], disjoint: bool) -> Iterator[FrameMasks]:
+    """Pass frames on; raise InputError where an id stands twice in one or, if `disjoint`, where two masks overlap.
+
+    Ignore regions are not looked at. Masks of a format without ids are only checked for overlaps.
+    """
+    for found in frames:
+        check_unique_ids(source, found)
+        if disjoint:
+            check_disjoint(source, found)
+        yield found
+
+
 def check_unique_ids(source: MaskSource, found: FrameMasks) -> None:
     """Raise InputError where two masks of a frame that are no ignore regions have one id."""
-    is_object = found.class_ids != IGNORE_CLASS_ID
+    is_object = (found.class_ids != IGNORE_CLASS_ID) & (found.object_ids != NO_OBJECT_ID)
     object_ids, numbers = found.object_ids[is_object], found.numbers[is_object]
     unique, first = np.unique(object_ids, return_index=True)
     if len(unique) < len(object_ids):

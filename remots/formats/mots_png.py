@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from remots.errors import InputError
-from remots.formats.images import list_images
+from remots.formats.images import decode_image, list_images
 from remots.formats.mask_source import FoundMask, MaskSource
 from remots.formats.mots_text import CLASS_NAMES, IDS_PER_CLASS, IGNORE_ID
 from remots.masks.rle import Rle, boxes, decode_crop, encode_crop
@@ -62,10 +62,7 @@ def read_mots_png(path: Path | str) -> list[tuple[int, Rle]]:
     InputError
         As `iterate_mots_png`.
     """
-    stored = np.fromfile(path, np.uint8)
-    labels = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if len(stored) else None
-    if labels is None:
-        raise InputError(f"{path}: cannot be decoded as an image (cut off or damaged?); replace it")
+    labels = decode_image(path, cv2.IMREAD_UNCHANGED)
     if labels.ndim != 2 or labels.dtype != np.uint16:
         raise InputError(f"{path}: not a 16-bit grey PNG, as MOTS annotations are; give the folder of instances")
     object_ids, compact = np.unique(labels, return_inverse=True)

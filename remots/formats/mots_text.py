@@ -1,10 +1,10 @@
 """MOTS text: a line per mask, ``frame id class height width rle``.
 
-MOTSChallenge numbers frames from 1, KITTI MOTS from 0. An id is 1000 times the class, plus a number below 1000; class and
-id of ignore regions are 10 and 10000.
+MOTSChallenge numbers frames from 1, KITTI MOTS from 0. An id is 1000 times the class, plus a number below 1000; class
+and id of ignore regions are 10 and 10000.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,7 +41,8 @@ def iterate_mots_text(path: Path | str, first_frame_number: int | None = None) -
     Yields
     ------
     FoundMask
-        In the order of the file; `number` is the line, from 1, `frame` is 1-based, `score` is 1. The mask is not checked.
+        In the order of the file; `number` is the line, from 1, `frame` is 1-based, `score` is 1. The mask is not
+        checked.
 
     Raises
     ------
@@ -107,11 +108,12 @@ def mots_object_ids(class_id: int, track_ids: NDArray[np.integer]) -> NDArray[np
 
     Notes
     -----
-    The official tools take the class from its own column and any id that is unique, so text has no limit. But 2000 + 8000
-    would be 10000, an ignore region, and whoever divides 2000 + 1000 by 1000 would find another class.
+    The official tools take the class from its own column and any id that is unique, so text has no limit. But
+    2000 + 8000 would be 10000, an ignore region, and whoever divides 2000 + 1000 by 1000 would find another class.
     """
     numbers = np.asarray(track_ids, np.int64)
-    return numbers + class_id * np.where(numbers < IDS_PER_CLASS, IDS_PER_CLASS, _ALL_IDS_PER_CLASS)
+    factors = np.where(numbers < IDS_PER_CLASS, IDS_PER_CLASS, _ALL_IDS_PER_CLASS).astype(np.int64)
+    return np.asarray(numbers + class_id * factors, np.int64)
 
 
 class MotsTextWriter:
@@ -133,7 +135,7 @@ class MotsTextWriter:
         self._file = Path(path).open("w", encoding="ascii", newline="\n")  # noqa: SIM115 (closed by __exit__)
 
     def append(
-        self, frame: int, object_ids: Sequence[int] | NDArray[np.integer], class_id: int, counts: Sequence[bytes]
+        self, frame: int, object_ids: Sequence[int] | NDArray[np.integer], class_id: int, counts: Iterable[bytes]
     ) -> None:
         """Add masks of one frame (1-based), of one class; `counts` are those of their `Rle`."""
         for object_id, mask_counts in zip(object_ids, counts, strict=True):

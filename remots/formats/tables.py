@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from remots.errors import InputError
+from remots.formats.sequence import Sequence
 
 ROWS_PER_GROUP = 4096
 
@@ -69,6 +70,11 @@ def write_table(path: Path, kind: str, columns: Mapping[str, Any], metadata: Map
         writer.append(columns)
 
 
+def describe_frames(sequence: Sequence) -> dict[str, int]:
+    """Give the facts about the frames that belong into the metadata of a table of masks."""
+    return {name: getattr(sequence, name) for name in ("height_px", "width_px", "first_frame", "last_frame")}
+
+
 class TableWriter:
     """Write a table piece by piece, so that a long video needs little memory."""
 
@@ -77,18 +83,21 @@ class TableWriter:
         self._schema = SCHEMAS[kind].with_metadata(encoded)
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
         self._pending: list[pa.Table] = []
+        self._n_pending = 0
 
     def append(self, columns: Mapping[str, Any]) -> None:
         """Add rows; keys are exactly the columns of the table."""
         arrays = [pa.array(columns[field.name], type=field.type) for field in self._schema]
         self._pending.append(pa.Table.from_arrays(arrays, schema=self._schema))
-        if sum(table.num_rows for table in self._pending) >= ROWS_PER_GROUP:
+        self._n_pending += self._pending[-1].num_rows
+        if self._n_pending >= ROWS_PER_GROUP:
             self._flush()
 
     def _flush(self) -> None:
         if self._pending:
             self._writer.write_table(pa.concat_tables(self._pending), row_group_size=ROWS_PER_GROUP)
         self._pending = []
+        self._n_pending = 0
 
     def __enter__(self) -> "TableWriter":
         return self
@@ -110,7 +119,7 @@ class TableWriter:
             self._writer.close()
 
 
-def read_table(path: Path | str, kind: str) -> pd.DataFrame:
+def read_table(path: Path | str, kind: str, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a table whole.
 
     Parameters
@@ -119,6 +128,8 @@ def read_table(path: Path | str, kind: str) -> pd.DataFrame:
         A parquet file.
     kind : str
         A key of `SCHEMAS`.
+    columns : list of str, optional
+        Only these columns are read; all by default.
 
     Returns
     -------
@@ -130,7 +141,8 @@ def read_table(path: Path | str, kind: str) -> pd.DataFrame:
     InputError
         If the file is missing, is not parquet, or has other columns.
     """
-    table: pd.DataFrame = _open(path, kind).read().to_pandas()
+    with _as_input_error(path):
+        table: pd.DataFrame = _open(path, kind).read(columns).to_pandas()
     return table
 
 
@@ -139,6 +151,17 @@ def read_metadata(path: Path | str, kind: str) -> dict[str, Any]:
     stored = _open(path, kind).schema_arrow.metadata or {}
     facts: dict[str, Any] = json.loads(stored.get(b"remots", b"{}"))
     return facts
+
+
+def detect_mask_kind(path: Path | str) -> str:
+    """Say whether a table holds ``"truth"`` or ``"masks"``; raises InputError if it is no readable table at all."""
+    with _as_input_error(path):
+        return "truth" if "identity" in pq.read_schema(path).names else "masks"
+
+
+def count_rows(path: Path | str, kind: str) -> int:
+    """Count the rows of a table without reading them; raises InputError as `read_table` does."""
+    return int(_open(path, kind).metadata.num_rows)
 
 
 def iterate_frames(path: Path | str, kind: str) -> Iterator[tuple[int, dict[str, np.ndarray]]]:

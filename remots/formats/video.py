@@ -1,5 +1,6 @@
 """Video files: decoding frame by frame, and writing H.264."""
 
+import contextlib
 import logging
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -172,11 +173,14 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        if kind is not None:
+            with contextlib.suppress(OSError):  # it would hide the error that ended the block
+                self._close()
+            return
         try:
-            if kind is None:
-                if not self._n_images:
-                    raise ValueError("a video needs at least one image")
-                self._encode(None)
+            if not self._n_images:
+                raise ValueError("a video needs at least one image")
+            self._encode(None)
         finally:
             self._close()
 

@@ -419,7 +419,7 @@ def check_same_size(masks: Sequence[Rle]) -> None:
     if len(sizes) > 1:
         (height, width), (other_height, other_width) = sizes[0], sizes[1]
         raise ValueError(
-            f"masks of frames of different sizes (height x width): {height} x {width} and {other_height} x {other_width}"
+            f"masks of frames of different size (height x width): {height} x {width} and {other_height} x {other_width}"
         )
 
 

@@ -62,6 +62,7 @@ def _linear_rgb(lightness: float, chroma: float, hue: float) -> NDArray[np.float
     return np.asarray(_CONES_TO_RGB @ cones**3)
 
 
+@lru_cache(maxsize=4096)
 def readable_on(background: Colour) -> Colour:
     """Choose black or white text, whichever stands out more.
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -12,6 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
+
+from remots.statistics.histograms import SimilarityHistogram
+from remots.statistics.thresholds import Threshold
 
 Kind = Literal["short", "merge"]
 
@@ -28,6 +31,7 @@ WIDTH, LEFT, RIGHT = 7.6, 0.42, 7.4
 TITLE_TOP, RULE_TOP, LINE = 0.17, 0.46, 0.185
 HEADROOM, AXES_HEIGHT, LEGEND_TOP, LEGEND_LINE, BOTTOM = 0.85, 2.2, 0.5, 0.22, 0.1
 CHARACTERS_A_LINE = 100
+MIN_BIN_WIDTH, MAX_BIN_WIDTH = 5e-4, 0.05
 SPREAD_BOTTOM, SPREAD_STEP = 1.045, 0.065  # rows of means and deviations over the axes, in shares of their height
 
 POPULATIONS = {
@@ -39,6 +43,14 @@ SIDES = {"short": ("never linked", "may be linked"), "merge": ("kept apart", "ma
 TITLES = {
     "short": "Threshold of the short-term tracker",
     "merge": "Threshold for merging short-term tracklets",
+}
+
+RULES = {
+    "mean_plus_sigmas": "mean + {n_sigmas}standard deviations of the similarities of different people (paper 2.3)",
+    "quantile": "upper quantile of the similarities of different people",
+    "sure_links": "lower quantile of the similarities of sure links between adjacent frames",
+    "crossing": "where the histograms of different people and of the same person cross (paper 2.5)",
+    "fixed": "set by hand",
 }
 
 _STYLE: dict[Any, Any] = {
@@ -60,40 +72,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-class Histogram(Protocol):
-    """What a figure needs of a histogram of cosine similarities."""
-
-    @property
-    def bin_edges(self) -> NDArray[np.float64]:
-        """Edges of the bins, shape (n_bins + 1,), in [-1, 1]."""
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """Pairs in each bin, shape (n_bins,)."""
-
-    @property
-    def n(self) -> int:
-        """Pairs in all."""
-
-    @property
-    def mean(self) -> float:
-        """Mean similarity of the pairs."""
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of the similarities."""
-
-
-class ThresholdMark(NamedTuple):
-    """A threshold as a figure shows it: the similarity, the rule in words, and why the rule fell back, if it did."""
-
-    value: float
-    rule: str
-    fallback: str | None = None
-
-
 def draw_threshold(
-    kind: Kind, histograms: Mapping[str, Histogram], threshold: ThresholdMark, sequence: str = ""
+    kind: Kind, histograms: Mapping[str, SimilarityHistogram], threshold: Threshold, sequence: str = ""
 ) -> Figure:
     """Draw the histograms of similarities with the threshold.
 
@@ -101,10 +81,10 @@ def draw_threshold(
     ----------
     kind : {"short", "merge"}
         Figure 4 (θ_short: how similar different people are) or figure 5 (θ_merge: different people and the same).
-    histograms : mapping of str to Histogram
+    histograms : mapping of str to SimilarityHistogram
         By population: ``"intra_frame"`` with ``"sure_link"`` (figure 4) or ``"intra_tracklet"`` (figure 5). Populations
         that are missing or empty are left out of the figure.
-    threshold : ThresholdMark
+    threshold : Threshold
         What to mark.
     sequence : str
         Name of the sequence, for the title.
@@ -120,7 +100,7 @@ def draw_threshold(
     """
     shown = [name for name in POPULATIONS[kind] if name in histograms and histograms[name].n > 0]
     with _style():
-        figure, axes = _lay_out(_texts(kind, threshold, sequence), n_rows=len(shown) + 2)
+        figure, axes = _lay_out(_texts(kind, threshold, sequence), n_rows=len(shown) + (2 if kind == "short" else 1))
         limits = _limits([histograms[name] for name in shown], threshold.value)
         axes.set_xlim(*limits)
         for row, name in enumerate(reversed(shown)):
@@ -131,6 +111,27 @@ def draw_threshold(
         _finish_axes(axes)
         _mark_threshold(axes, kind, threshold.value, len(shown))
     return figure
+
+
+def describe_rule(threshold: Threshold) -> str:
+    """Say in words how a threshold was chosen.
+
+    Parameters
+    ----------
+    threshold : Threshold
+        With the rule's name, and the statistics from which the number of standard deviations is read.
+
+    Returns
+    -------
+    str
+        For instance ``"mean + 3 standard deviations of the similarities of different people (paper 2.3)"``; a name
+        that has no words stands for itself.
+    """
+    mean, std = (threshold.statistics.get(f"intra_frame_{name}") for name in ("mean", "std"))
+    n_sigmas = ""
+    if mean is not None and std and not threshold.fallback:
+        n_sigmas = f"{(threshold.value - mean) / std:.3g} "
+    return RULES.get(threshold.rule, threshold.rule).format(n_sigmas=n_sigmas)
 
 
 def save_figure(figure: Figure, png: Path | str, svg: Path | str) -> None:
@@ -158,13 +159,13 @@ def _colour(population: str) -> str:
     return DIFFERENT_PEOPLE if population == "intra_frame" else SAME_PERSON
 
 
-def _texts(kind: Kind, threshold: ThresholdMark, sequence: str) -> list[tuple[str, dict[str, Any]]]:
+def _texts(kind: Kind, threshold: Threshold, sequence: str) -> list[tuple[str, dict[str, Any]]]:
     """List the lines over the figure with their looks: title, rule, and the fallback where there is one."""
     title = f"{TITLES[kind]} · {sequence}" if sequence else TITLES[kind]
     lines: list[tuple[str, dict[str, Any]]] = [(title, {"fontsize": 13, "fontweight": "bold"})]
-    for words, colour in ((f"Rule: {threshold.rule}", SOFT), (threshold.fallback, WARNING)):
-        wrapped = textwrap.wrap(words, CHARACTERS_A_LINE) if words else []
-        lines += [(line, {"fontsize": 9.5, "color": colour}) for line in wrapped]
+    fallback = f"Fallback: {threshold.fallback}" if threshold.fallback else ""
+    for words, colour in ((f"Rule: {describe_rule(threshold)}", SOFT), (fallback, WARNING)):
+        lines += [(line, {"fontsize": 9.5, "color": colour}) for line in textwrap.wrap(words, CHARACTERS_A_LINE)]
     return lines
 
 
@@ -180,54 +181,55 @@ def _lay_out(texts: Sequence[tuple[str, dict[str, Any]]], n_rows: int) -> tuple[
     return figure, figure.add_axes((LEFT / WIDTH, bottom / height, (RIGHT - LEFT) / WIDTH, AXES_HEIGHT / height))
 
 
-def _limits(histograms: Sequence[Histogram], threshold: float) -> tuple[float, float]:
+def _limits(histograms: Sequence[SimilarityHistogram], threshold: float) -> tuple[float, float]:
     """Span what there is to see: every pair and the threshold, with some air."""
-    low, high = threshold, threshold
+    low, high = (threshold, threshold) if histograms else (-1.0, 1.0)
     for histogram in histograms:
-        filled = np.flatnonzero(histogram.counts)
-        low = min(low, float(histogram.bin_edges[filled[0]]))
-        high = max(high, float(histogram.bin_edges[filled[-1] + 1]), min(1.1, histogram.mean + 3 * histogram.std))
+        edges, _ = coarsen(histogram)
+        low = min(low, float(edges[0]))
+        high = max(high, float(edges[-1]), min(1.1, histogram.mean + 3 * histogram.std))
     air = max(0.02, 0.06 * (high - low))
     return low - air, high + air
 
 
-def _draw_population(axes: Axes, histogram: Histogram, label: str, colour: str) -> None:
-    edges, density = coarsen(histogram.bin_edges, histogram.counts)
+def _draw_population(axes: Axes, histogram: SimilarityHistogram, label: str, colour: str) -> None:
+    edges, density = coarsen(histogram)
     axes.stairs(density, edges, fill=True, color=colour, alpha=0.35, linewidth=0)
-    numbers = f"{histogram.n:,} pairs, mean {histogram.mean:.3f}, σ {histogram.std:.3f}"
+    pairs = "1 pair" if histogram.n == 1 else f"{histogram.n:,} pairs"
+    numbers = f"{pairs}, mean {histogram.mean:.3f}, σ {histogram.std:.3f}"
     axes.stairs(density, edges, color=colour, linewidth=1.6, label=f"{label}: {numbers}")
 
 
-def coarsen(
-    bin_edges: NDArray[np.float64], counts: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Join neighbouring bins where there are too few pairs for fine ones, and scale to unit area.
+def coarsen(histogram: SimilarityHistogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Join narrow bins into as few as show the shape well, and scale them to unit area.
 
     Parameters
     ----------
-    bin_edges : ndarray of float64, shape (n_bins + 1,)
-        Equal bins.
-    counts : ndarray of int, shape (n_bins,)
-        Pairs in each, at least one in all.
+    histogram : SimilarityHistogram
+        Not empty.
 
     Returns
     -------
     edges : ndarray of float64, shape (n_joined + 1,)
-        Edges of the joined bins over the filled range, about as many as Rice's rule asks for: twice the cube root of
-        the number of pairs.
+        From the first to the last similarity. The bins are a little narrower than Scott (1979) would have them for a
+        normal distribution, 2.5 σ / n^(1/3), so that the tails, which the thresholds are about, stay visible.
     density : ndarray of float64, shape (n_joined,)
         Share of the pairs per unit of similarity.
     """
+    fine_width = 2 / len(histogram.fine_counts)
+    wanted = float(np.clip(2.5 * histogram.std / histogram.n ** (1 / 3), MIN_BIN_WIDTH, MAX_BIN_WIDTH))
+    n_together = max(1, round(wanted / fine_width))
+    # The bins are laid from 1 downwards, where similarities pile up: no bin there is cut short.
+    padded = np.pad(histogram.fine_counts, (-len(histogram.fine_counts) % n_together, 0))
+    counts = padded.reshape(-1, n_together).sum(axis=1)
+    width = n_together * fine_width
+    edges = 1.0 - width * np.arange(len(counts), -1, -1, dtype=np.float64)
     filled = np.flatnonzero(counts)
-    first, end = int(filled[0]), int(filled[-1]) + 1
-    n_wanted = max(1, round(2 * float(counts.sum()) ** (1 / 3)))
-    n_together = max(1, (end - first) // n_wanted)
-    starts = np.arange(first, end, n_together)
-    edges = bin_edges[np.append(starts, end)]
-    return edges, np.add.reduceat(counts[:end], starts) / (counts.sum() * np.diff(edges))
+    shown = slice(filled[0], filled[-1] + 1)
+    return edges[filled[0] : filled[-1] + 2], np.asarray(counts[shown] / (histogram.n * width))
 
 
-def _mark_spread(axes: Axes, histogram: Histogram, row: int, colour: str) -> None:
+def _mark_spread(axes: Axes, histogram: SimilarityHistogram, row: int, colour: str) -> None:
     """Mark the mean and three standard deviations each way, over the histogram."""
     height = SPREAD_BOTTOM + row * SPREAD_STEP
     low, high = axes.get_xlim()
@@ -240,7 +242,7 @@ def _mark_spread(axes: Axes, histogram: Histogram, row: int, colour: str) -> Non
     axes.plot([histogram.mean], [height], marker="o", markersize=5.5, markeredgecolor="white", **place)
 
 
-def _draw_normal_curve(axes: Axes, histogram: Histogram, limits: tuple[float, float]) -> None:
+def _draw_normal_curve(axes: Axes, histogram: SimilarityHistogram, limits: tuple[float, float]) -> None:
     """Draw the normal distribution that the paper takes for the similarities of different people."""
     if histogram.std <= 0:
         return
@@ -274,7 +276,8 @@ def _finish_axes(axes: Axes) -> None:
     axes.set_ylabel("share of pairs (unit area)", color=SOFT)
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
-        axes.text(0.5, 0.5, "no pairs to show", ha="center", va="center", transform=axes.transAxes, color=SOFT)
+        box = {"facecolor": "white", "edgecolor": FAINT, "boxstyle": "round,pad=0.6"}
+        axes.text(0.5, 0.5, "no pairs", ha="center", va="center", transform=axes.transAxes, zorder=7, bbox=box)
         return
     handles.append(Line2D([], [], color=SOFT, linewidth=1.4, marker="o", markersize=5.5, markeredgecolor="white"))
     anchor = (-0.008, -LEGEND_TOP / AXES_HEIGHT + 0.03)

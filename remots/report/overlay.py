@@ -228,8 +228,10 @@ def _render_label(text: str, size_px: int) -> _Label:
 
 def _blend(window: _Image, colour: Colour, coverage: NDArray[np.uint8], opacity: float) -> None:
     """Mix a colour into part of the image, in place; coverage is 0–255 per pixel."""
-    weight = coverage[..., None].astype(np.float32) * np.float32(opacity / 255)
-    window[...] = np.rint(window + (np.array(colour, dtype=np.float32) - window) * weight).astype(np.uint8)
+    # In 256ths, as whole numbers of 16 bits: several times as fast as in floating point.
+    weight = (coverage * np.uint16(round(256 * opacity)) // np.uint16(255))[..., None]
+    mixed = window * (np.uint16(256) - weight) + np.array(colour, dtype=np.uint16) * weight
+    window[...] = (mixed + np.uint16(128)) >> np.uint16(8)
 
 
 def _window(canvas: _Image, points: _Points, margin: int) -> tuple[_Image, _Points]:

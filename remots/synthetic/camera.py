@@ -15,8 +15,8 @@ PAN_SECONDS = 16.0  # from one end to the other and back
 class Camera:
     """Where the world lies in the picture.
 
-    The panorama is the whole street that the camera can see; the picture of a frame is cut from it at `offset_px`. A ground
-    point is (x, z): metres to the right of the panorama's middle, and metres away from the camera.
+    The panorama is the whole street that the camera can see; the picture of a frame is cut from it at `offset_px`. A
+    ground point is (x, z): metres to the right of the panorama's middle, and metres away from the camera.
     """
 
     height_px: int

@@ -8,7 +8,7 @@ import numpy as np
 
 from remots.masks.rle import Rle, boxes, decode_crop, encode_crop
 
-MARGIN_PX = 6  # room around a mask in which it may grow
+SMALLEST_MARGIN_PX = 6  # room around a mask in which it may grow; an eighth of its longer side where that is more
 SMALLEST_DETECTION_PX = 12
 FRAMES_OF_ONE_MOOD = 4  # misses come in runs: so many frames share most of their luck
 N_DECOYS = 3  # places of the background that look like people again and again
@@ -23,12 +23,13 @@ class DetectorStyle:
     number : int
         Tells detectors apart; part of the seed.
     miss, miss_small : float
-        Probability that a large, lone person is missed, and how much more likely it is for one who is small or in a crowd.
+        Probability that a large, lone person is missed, and how much more likely that is for one who is small or in a
+        crowd.
     jitter : float
         Error of the outline, relative to the width of the mask.
     repeat, merge, part, decoy : float
-        Probabilities: a second detection of a person, one mask over two neighbours, only the upper body, a false detection
-        at one of the decoys or (a third as often) anywhere.
+        Probabilities: a second detection of a person, one mask over two neighbours, only the upper body, a false
+        detection at one of the decoys or (a third as often) anywhere.
     confidence : float
         Score of a perfect mask.
     """
@@ -134,8 +135,7 @@ def _describe(
     """Score a mask by how well it is drawn; None where next to nothing of it is left."""
     if np.count_nonzero(drawn) < SMALLEST_DETECTION_PX:
         return None
-    shared = np.count_nonzero(drawn & person.crop)
-    iou = shared / max(np.count_nonzero(drawn | person.crop), 1)
+    iou = int(np.count_nonzero(drawn & person.crop)) / int(np.count_nonzero(drawn | person.crop))
     score = confidence * (0.35 + 0.65 * iou) + rng.normal(0, 0.05)
     return SimulatedDetection(encode_crop(drawn, person.left, person.top, size), _rounded(score))
 
@@ -146,11 +146,13 @@ def _redraw(person: _Seen, jitter: float, rng: np.random.Generator) -> np.ndarra
     The outline is the level line of a blurred mask plus a smooth random field, so it stays in one piece and is wrong by
     about `jitter` times the width of the mask.
     """
-    area = max(np.count_nonzero(person.crop), 1)
-    width = np.sqrt(area / 2.5)  # a person's mask is about two and a half times as high as wide
+    width = float(
+        np.sqrt(max(int(np.count_nonzero(person.crop)), 1) / 2.5)
+    )  # a person's mask is about two and a half times as high as wide
     error_px = max(jitter * width, 0.4)
     signed = _signed_distance(person.crop)
-    shift = np.float32([[1, 0, rng.normal(0, 0.5 * error_px)], [0, 1, rng.normal(0, 0.5 * error_px)]])  # type: ignore[arg-type]
+    right, down = rng.normal(0, 0.5 * error_px, 2)
+    shift = np.array([[1, 0, right], [0, 1, down]])
     rows, columns = person.crop.shape
     moved = cv2.warpAffine(signed, shift, (columns, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     n_waves = (max(2, round(rows / (0.7 * width)) + 1), max(2, round(columns / (0.7 * width)) + 1))
@@ -172,8 +174,10 @@ def _signed_distance(crop: np.ndarray) -> np.ndarray:
 
 
 def _cut_out(mask: Rle, box: np.ndarray, size: tuple[int, int]) -> _Seen:
-    left, top = max(int(box[0]) - MARGIN_PX, 0), max(int(box[1]) - MARGIN_PX, 0)
-    right, bottom = min(int(box[0] + box[2]) + MARGIN_PX, size[1]), min(int(box[1] + box[3]) + MARGIN_PX, size[0])
+    x, y, width, height = (int(value) for value in box)
+    margin = max(SMALLEST_MARGIN_PX, max(width, height) // 8)
+    left, top = max(x - margin, 0), max(y - margin, 0)
+    right, bottom = min(x + width + margin, size[1]), min(y + height + margin, size[0])
     return _Seen(np.asarray(decode_crop(mask, left, top, right - left, bottom - top), dtype=bool), left, top)
 
 
@@ -189,12 +193,12 @@ def _crowding(number: int, seen: list[_Seen]) -> float:
     """Share of a mask's surrounding pixels that other masks claim, in [0, 1]."""
     own = seen[number]
     around = cv2.dilate(own.crop.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~own.crop
-    n_around = np.count_nonzero(around)
+    n_around = int(np.count_nonzero(around))
     n_claimed = 0
     for other_number, other in enumerate(seen):
         meeting = _meeting(own, other) if other_number != number else None
         if meeting is not None:
-            n_claimed += np.count_nonzero(around[meeting[0]] & other.crop[meeting[1]])
+            n_claimed += int(np.count_nonzero(around[meeting[0]] & other.crop[meeting[1]]))
     return n_claimed / n_around if n_around else 0.0
 
 
@@ -263,10 +267,12 @@ def _false_detections(
 
 
 def _person_like_blob(height: int, size: tuple[int, int], place: tuple[float, float]) -> _Seen:
-    """A body with a head, `height` px high, or less where the frame ends."""
+    """Make a body with a head, `height` px high, or less where the frame ends."""
     width = max(4, round(0.4 * height))
     picture = np.zeros((height, width), np.uint8)
-    cv2.ellipse(picture, (width // 2, round(0.57 * height)), (round(0.4 * width), round(0.42 * height)), 0, 0, 360, 1, -1)
+    cv2.ellipse(
+        picture, (width // 2, round(0.57 * height)), (round(0.4 * width), round(0.42 * height)), 0, 0, 360, 1, -1
+    )
     cv2.circle(picture, (width // 2, round(0.1 * height)), round(0.09 * height), 1, -1)
     picture = picture[: size[0], : size[1]]
     left = round(place[0] * (size[1] - picture.shape[1]))

@@ -27,7 +27,7 @@ class Manner:
 
 def swing_amplitude(speed: float) -> float:
     """Give the swing of the thighs in radians for a speed in metres per second."""
-    return FULL_SWING * float(np.clip(speed / BRISK, 0, 1.8)) ** 0.6
+    return float(FULL_SWING * np.clip(speed / BRISK, 0, 1.8) ** 0.6)
 
 
 def phase_advance(distance_m: float, speed: float, height_m: float, manner: Manner) -> float:

@@ -101,24 +101,27 @@ def _parts(
     limb, trunk, head = _size(26, 40, detail), _size(60, 104, detail), _size(34, 60, detail)
     bag = _pick(rng, BAGS, 10)
     return {
-        "torso": Part(PATTERNS[pattern](clothes, trunk, top, accent), _profile(trunk[0], [0.62, 1, 0.97, 0.84, 0.92], 0.08)),
-        "pelvis": Part(plain(rng, limb, trousers, trousers), _profile(limb[0], [0.9, 1, 0.92], 0.3)),
-        "skirt": Part(plain(clothes, trunk, trousers, accent), _profile(trunk[0], [0.55, 0.72, 0.86, 1], 0.04)),
-        "thigh": Part(plain(rng, limb, skin if legs == "skirt" else trousers, skin), _profile(limb[0], [1, 0.95, 0.74], 0.2)),
-        "shin": Part(plain(rng, limb, trousers if legs == "trousers" else skin, skin), _profile(limb[0], [1, 0.98, 0.72], 0.2)),
-        "shoe": Part(plain(rng, limb, colours["shoes"], skin), _profile(limb[0], [0.95, 0.9, 1, 0.8], 0.35)),
-        "upper_arm": Part(sleeve(clothes, limb, top, accent), _profile(limb[0], [1, 0.95, 0.8], 0.25)),
-        "forearm": Part(
-            plain(rng, limb, skin, skin) if bare_arms else sleeve(clothes, limb, top, accent),
-            _profile(limb[0], [1, 0.92, 0.74], 0.25),
+        "torso": _part(PATTERNS[pattern](clothes, trunk, top, accent), [0.62, 1, 0.97, 0.84, 0.92], 0.08),
+        "pelvis": _part(plain(rng, limb, trousers, trousers), [0.9, 1, 0.92], 0.3),
+        "skirt": _part(plain(clothes, trunk, trousers, accent), [0.55, 0.72, 0.86, 1], 0.04),
+        "thigh": _part(plain(rng, limb, skin if legs == "skirt" else trousers, skin), [1, 0.95, 0.74], 0.2),
+        "shin": _part(plain(rng, limb, trousers if legs == "trousers" else skin, skin), [1, 0.98, 0.72], 0.2),
+        "shoe": _part(plain(rng, limb, colours["shoes"], skin), [0.95, 0.9, 1, 0.8], 0.35),
+        "upper_arm": _part(sleeve(clothes, limb, top, accent), [1, 0.95, 0.8], 0.25),
+        "forearm": _part(
+            plain(rng, limb, skin, skin) if bare_arms else sleeve(clothes, limb, top, accent), [1, 0.92, 0.74], 0.25
         ),
-        "hand": Part(plain(rng, limb, skin, skin), _profile(limb[0], [0.8, 1, 0.8], 0.4)),
-        "neck": Part(plain(rng, limb, tuple(0.85 * c for c in skin), skin), _profile(limb[0], [1, 0.95, 1], 0.1)),
-        "head": Part(head_texture(rng, head, skin, cap, hair_style), _profile(head[0], [0.8, 1, 1, 0.9, 0.66], 0.3)),
-        "long_hair": Part(plain(rng, limb, colours["hair"], skin), _profile(limb[0], [0.8, 0.95, 1, 0.75], 0.25)),
-        "backpack": Part(PATTERNS["blocks"](rng, trunk, bag, _pick(rng, BAGS, 10)), _profile(trunk[0], [0.8, 1, 1, 0.95], 0.2)),
-        "shoulder": Part(plain(rng, limb, bag, bag), _profile(limb[0], [0.9, 1, 1], 0.15)),
+        "hand": _part(plain(rng, limb, skin, skin), [0.8, 1, 0.8], 0.4),
+        "neck": _part(0.85 * plain(rng, limb, skin, skin), [1, 0.95, 1], 0.1),
+        "head": _part(head_texture(rng, head, skin, cap, hair_style), [0.8, 1, 1, 0.9, 0.66], 0.3),
+        "long_hair": _part(plain(rng, limb, colours["hair"], skin), [0.8, 0.95, 1, 0.75], 0.25),
+        "backpack": _part(PATTERNS["blocks"](rng, trunk, bag, _pick(rng, BAGS, 10)), [0.8, 1, 1, 0.95], 0.2),
+        "shoulder": _part(plain(rng, limb, bag, bag), [0.9, 1, 1], 0.15),
     }
+
+
+def _part(texture: Texture, half_widths: list[float], round_share: float) -> Part:
+    return Part(texture, _profile(texture.shape[0], half_widths, round_share))
 
 
 def _profile(n_rows: int, half_widths: list[float], round_share: float) -> np.ndarray:

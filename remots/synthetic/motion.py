@@ -201,7 +201,7 @@ def _first_side(rng: np.random.Generator, number: int) -> int:
 
 
 def _lane(rng: np.random.Generator, keep_off_m: list[float]) -> float:
-    """A distance z in metres, nearer ones more often, clear of what stands on the street."""
+    """Draw a distance z in metres, nearer ones more often, clear of what stands on the street."""
     for _ in range(20):
         z = float(np.exp(rng.uniform(np.log(NEAREST_Z_M), np.log(FARTHEST_Z_M))))
         if all(abs(z - other) > 0.35 for other in keep_off_m):

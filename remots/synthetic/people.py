@@ -15,8 +15,20 @@ N_HEADINGS = 24  # parts are unrolled for so many directions
 
 # Half widths in body heights, seen from the front.
 RADII = {
-    **{"torso": 0.122, "pelvis": 0.1, "skirt": 0.15, "thigh": 0.056, "shin": 0.04, "shoe": 0.028, "upper_arm": 0.033},
-    **{"forearm": 0.028, "hand": 0.021, "neck": 0.035, "head": 0.058, "long_hair": 0.06, "backpack": 0.1, "shoulder": 0.05},
+    "torso": 0.122,
+    "pelvis": 0.1,
+    "skirt": 0.15,
+    "thigh": 0.056,
+    "shin": 0.04,
+    "shoe": 0.028,
+    "upper_arm": 0.033,
+    "forearm": 0.028,
+    "hand": 0.021,
+    "neck": 0.035,
+    "head": 0.058,
+    "long_hair": 0.06,
+    "backpack": 0.1,
+    "shoulder": 0.05,
 }
 # Depth over width: a torso is flatter seen from the side.
 FLATNESS = {"torso": 0.66, "pelvis": 0.8, "skirt": 0.8, "backpack": 0.6, "shoulder": 0.5, "head": 1.12}
@@ -26,7 +38,8 @@ FLATNESS = {"torso": 0.66, "pelvis": 0.8, "skirt": 0.8, "backpack": 0.6, "should
 class Sprite:
     """A picture to lay over a frame.
 
-    ``rgba`` is (height, width, 4) uint8 with colours premultiplied by alpha; ``left``, ``top`` its place in the frame in px.
+    ``rgba`` is (height, width, 4) uint8 with colours premultiplied by alpha; ``left``, ``top`` its place in the
+    frame in px.
     """
 
     rgba: np.ndarray
@@ -198,7 +211,12 @@ def _head_parts(look: Look, body: dict[str, Joint], facing_away: bool) -> list[t
     if not look.long_hair:
         return [head]
     behind = np.array([-0.02, 0.0, 0.0])
-    hair = ("long_hair", body["crown"] + behind - np.array([0, 0, 0.03]), body["neck"] + 1.6 * behind, RADII["long_hair"])
+    hair = (
+        "long_hair",
+        body["crown"] + behind - np.array([0, 0, 0.03]),
+        body["neck"] + 1.6 * behind,
+        RADII["long_hair"],
+    )
     return [head, hair] if facing_away else [hair, head]
 
 
@@ -210,7 +228,7 @@ def _behind(look: Look, body: dict[str, Joint]) -> list[tuple[str, Joint, Joint,
 
 
 def _beyond(start: Joint, end: Joint, length: float) -> Joint:
-    """The point `length` past `end` on the way from `start`, so that neighbouring parts overlap."""
+    """Give the point `length` past `end` on the way from `start`, so that neighbouring parts overlap."""
     way = end - start
     past: Joint = end + way * (length / max(float(np.linalg.norm(way)), 1e-9))
     return past

@@ -219,7 +219,7 @@ class _Stage:
 
 
 def _shift(prop: Prop, offset: float) -> Sprite:
-    """The prop as it lies in a picture whose left edge is at `offset` in the panorama."""
+    """Place the prop as it lies in a picture whose left edge is at `offset` in the panorama."""
     whole = int(np.floor(offset))
     sprite = Sprite(prop.sprite.rgba, prop.sprite.left - whole, prop.sprite.top)
     if offset == whole:
@@ -238,4 +238,3 @@ def _read_masks(labels: np.ndarray, places: dict[int, tuple[slice, slice]]) -> t
             masks.append(encode_crop(seen, columns.start, rows.start, (labels.shape[0], labels.shape[1])))
             identities.append(number)
     return masks, identities
-

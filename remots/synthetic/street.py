@@ -12,7 +12,14 @@ from remots.synthetic.textures import Colour, smooth_noise
 FACADE_Z_M = 21.0
 NEAREST_Z_M, FARTHEST_Z_M = 7.2, 16.5  # people walk between these distances
 
-WALLS: list[Colour] = [(204, 188, 164), (176, 116, 92), (150, 158, 166), (212, 196, 150), (134, 146, 132), (196, 150, 128)]
+WALLS: list[Colour] = [
+    (204, 188, 164),
+    (176, 116, 92),
+    (150, 158, 166),
+    (212, 196, 150),
+    (134, 146, 132),
+    (196, 150, 128),
+]
 AWNINGS: list[Colour] = [(168, 46, 44), (38, 92, 72), (46, 72, 120), (198, 146, 58)]
 GLASS: Colour = (74, 92, 108)
 SHADOW_DEPTH = 0.42  # share of the light that a shadow takes away
@@ -147,13 +154,25 @@ def _paint_house(
     for bay in range(n_bays):
         start = left + round((bay + 0.14) * (right - left) / n_bays)
         end = left + round((bay + 0.86) * (right - left) / n_bays)
-        _window(wall, (start + (end - start) // 6, foot - round(5.6 * m)), (end - (end - start) // 6, foot - round(3.9 * m)), m, rng)
+        _window(
+            wall,
+            (start + (end - start) // 6, foot - round(5.6 * m)),
+            (end - (end - start) // 6, foot - round(3.9 * m)),
+            m,
+            rng,
+        )
         if bay == door:
             _door(wall, (start + end) // 2, foot, m, rng)
         else:
             _window(wall, (start, foot - round(2.7 * m)), (end, foot - round(0.6 * m)), m, rng)
     if awning is not None:
-        _awning(wall, (left + round(0.3 * m), foot - round(3.2 * m)), (right - round(0.3 * m), foot - round(2.55 * m)), m, awning)
+        _awning(
+            wall,
+            (left + round(0.3 * m), foot - round(3.2 * m)),
+            (right - round(0.3 * m), foot - round(2.55 * m)),
+            m,
+            awning,
+        )
 
 
 def _lay_bricks(view: np.ndarray, foot: int, px_per_m: float) -> None:
@@ -180,12 +199,19 @@ def _window(
     if width < 6 or height < 6:
         return
     shine = corner[0] + round(width * rng.uniform(0.1, 0.6))  # a slanted reflection
-    slant = np.array([[shine, other[1]], [shine + height // 2, corner[1]], [shine + height // 2 + width // 5, corner[1]]])
+    slant = np.array(
+        [[shine, other[1]], [shine + height // 2, corner[1]], [shine + height // 2 + width // 5, corner[1]]]
+    )
     slant = np.vstack([slant, [[shine + width // 5, other[1]]]])
     slant[:, 0] = np.clip(slant[:, 0], corner[0], other[0])
     cv2.fillPoly(wall, [slant.astype(np.int32)], tuple(min(255.0, tint * c + 26) for c in GLASS), cv2.LINE_AA)
     if rng.random() < 0.5:  # a curtain or goods on display
-        _box(wall, (corner[0], other[1] - height // 3), other, tuple(0.7 * rng.uniform(80, 200) + 0.3 * rng.uniform(60, 220, 3)))
+        _box(
+            wall,
+            (corner[0], other[1] - height // 3),
+            other,
+            tuple(0.7 * rng.uniform(80, 200) + 0.3 * rng.uniform(60, 220, 3)),
+        )
     middle = (corner[0] + other[0]) // 2
     _box(wall, (middle - frame // 3, corner[1]), (middle + frame // 3, other[1]), (214, 210, 200))
 
@@ -196,12 +222,17 @@ def _door(wall: np.ndarray, middle: int, foot: int, px_per_m: float, rng: np.ran
     _box(wall, (middle - half - half // 5, top - half // 5), (middle + half + half // 5, foot), (216, 208, 192))
     _box(wall, (middle - half, top), (middle + half, foot), colour)
     _box(wall, (middle - half // 2, top + half // 3), (middle + half // 2, top + half), tuple(0.9 * c for c in GLASS))
-    cv2.circle(wall, (middle + 2 * half // 3, foot - round(1.05 * px_per_m)), max(1, half // 8), (220, 190, 110), -1, cv2.LINE_AA)
+    cv2.circle(
+        wall,
+        (middle + 2 * half // 3, foot - round(1.05 * px_per_m)),
+        max(1, half // 8),
+        (220, 190, 110),
+        -1,
+        cv2.LINE_AA,
+    )
 
 
-def _awning(
-    wall: np.ndarray, corner: tuple[int, int], other: tuple[int, int], px_per_m: float, colour: Colour
-) -> None:
+def _awning(wall: np.ndarray, corner: tuple[int, int], other: tuple[int, int], px_per_m: float, colour: Colour) -> None:
     stripe = max(2, round(0.42 * px_per_m))
     for number, x in enumerate(range(corner[0], other[0], stripe)):
         shade = colour if number % 2 else (232, 226, 214)
@@ -216,7 +247,17 @@ def _paint_greenery(picture: np.ndarray, base_row: int, px_per_m: float, rng: np
     x = round(rng.uniform(1, 4) * px_per_m)
     while x < picture.shape[1]:
         half, high = round(0.42 * px_per_m), round(0.55 * px_per_m)
-        cv2.ellipse(picture, (x, base_row + half // 3), (round(1.5 * half), half // 3), 0, 0, 360, (112, 104, 98), -1, cv2.LINE_AA)
+        cv2.ellipse(
+            picture,
+            (x, base_row + half // 3),
+            (round(1.5 * half), half // 3),
+            0,
+            0,
+            360,
+            (112, 104, 98),
+            -1,
+            cv2.LINE_AA,
+        )
         _leaves(picture, (x, base_row - high - half // 2), round(0.62 * px_per_m), rng)
         _box(picture, (x - half, base_row - high), (x + half, base_row + half // 3), (122, 76, 56))
         _box(picture, (x - half, base_row - high), (x + half, base_row - high + max(1, half // 4)), (148, 96, 72))
@@ -224,7 +265,7 @@ def _paint_greenery(picture: np.ndarray, base_row: int, px_per_m: float, rng: np
 
 
 def _leaves(picture: np.ndarray, centre: tuple[int, int], radius: int, rng: np.random.Generator) -> None:
-    """A round crown of leaves, lit from the upper left."""
+    """Draw a round crown of leaves, lit from the upper left."""
     n_leaves, n_channels = 150, picture.shape[2]
     for depth in np.linspace(0, 1, n_leaves):
         angle, reach = rng.uniform(0, 2 * np.pi), radius * np.sqrt(rng.uniform(0, 1)) * 0.95
@@ -242,8 +283,10 @@ def _box(picture: np.ndarray, corner: tuple[int, int], other: tuple[int, int], c
         cv2.rectangle(picture, corner, (other[0] - 1, other[1] - 1), filled, -1)
 
 
-def _canvas(camera: Camera, x: float, z: float, half_width_m: float, height_m: float) -> tuple[np.ndarray, Sprite, float]:
-    """An empty picture twice as large as needed, the sprite to fill, and px per metre in the picture."""
+def _canvas(
+    camera: Camera, x: float, z: float, half_width_m: float, height_m: float
+) -> tuple[np.ndarray, Sprite, float]:
+    """Make an empty picture twice as large as needed, the sprite to fill, and px per metre in the picture."""
     scale = camera.px_per_m(z)
     column, row = camera.project(x, z)
     half, high, below = max(2, round(half_width_m * scale)), max(3, round(height_m * scale)), max(1, round(0.2 * scale))
@@ -266,7 +309,7 @@ def _finish(picture: np.ndarray, sprite: Sprite, z: float, shade: bool) -> Prop:
 
 
 def _column(camera: Camera, x: float, z: float, rng: np.random.Generator) -> Prop:
-    """An advertising column with posters."""
+    """Build an advertising column with posters."""
     picture, sprite, m = _canvas(camera, x, z, 0.62, 3.1)
     foot, width = round(3.1 * m), picture.shape[1]
     margin = round(0.06 * m)
@@ -295,10 +338,17 @@ def _poster(picture: np.ndarray, corner: tuple[int, int], other: tuple[int, int]
     if width < 8 or height < 8:
         return
     ink = (*tuple(255 - c for c in paper), 255.0)
-    cv2.circle(picture, (corner[0] + width // 2, corner[1] + height // 3), min(width, height) // 4, ink, -1, cv2.LINE_AA)
+    cv2.circle(
+        picture, (corner[0] + width // 2, corner[1] + height // 3), min(width, height) // 4, ink, -1, cv2.LINE_AA
+    )
     for line in range(3):
         y = corner[1] + round(height * (0.66 + 0.1 * line))
-        _box(picture, (corner[0] + width // 6, y), (corner[0] + width - width // (3 + line), y + max(1, height // 28)), ink)
+        _box(
+            picture,
+            (corner[0] + width // 6, y),
+            (corner[0] + width - width // (3 + line), y + max(1, height // 28)),
+            ink,
+        )
 
 
 def _lamp_post(camera: Camera, x: float, z: float, _rng: np.random.Generator) -> Prop:
@@ -308,7 +358,12 @@ def _lamp_post(camera: Camera, x: float, z: float, _rng: np.random.Generator) ->
     for half_m, low_m, high_m in ((0.055, 0.0, 4.1), (0.11, 0.0, 0.9), (0.15, 0.0, 0.25), (0.09, 2.5, 2.62)):
         half = max(1, round(half_m * m))
         _box(picture, (middle - half, foot - round(high_m * m)), (middle + half, foot - round(low_m * m)), metal)
-        _box(picture, (middle - half // 2, foot - round(high_m * m)), (middle, foot - round(low_m * m)), (104, 114, 112, 255))
+        _box(
+            picture,
+            (middle - half // 2, foot - round(high_m * m)),
+            (middle, foot - round(low_m * m)),
+            (104, 114, 112, 255),
+        )
     cv2.ellipse(picture, (middle, foot), (round(0.15 * m), round(0.05 * m)), 0, 0, 360, metal, -1, cv2.LINE_AA)
     cv2.circle(picture, (middle, foot - round(4.25 * m)), round(0.22 * m), (246, 240, 214, 255), -1, cv2.LINE_AA)
     return _finish(picture, sprite, z, shade=False)
@@ -323,9 +378,17 @@ def _tree(camera: Camera, x: float, z: float, rng: np.random.Generator) -> Prop:
     for _ in range(60):
         y, dx = foot - round(rng.uniform(0.05, 2.9) * m), round(rng.uniform(-0.08, 0.07) * m)
         tone = rng.uniform(0.6, 1.3)
-        _box(picture, (middle + dx, y), (middle + dx + 2, y + round(0.12 * m)), (*(tone * c for c in (92, 72, 56)), 255))
-    for dx, up, radius in ((-0.75, 3.2, 0.75), (0.75, 3.25, 0.8), (0.0, 3.7, 0.95), (-0.3, 2.95, 0.55), (0.4, 2.9, 0.55)):
-        _leaves(picture, (middle + round(dx * m), foot - round(up * m)), round(radius * m), rng)
+        _box(
+            picture, (middle + dx, y), (middle + dx + 2, y + round(0.12 * m)), (*(tone * c for c in (92, 72, 56)), 255)
+        )
+    for right, up, radius in (
+        (-0.75, 3.2, 0.75),
+        (0.75, 3.25, 0.8),
+        (0.0, 3.7, 0.95),
+        (-0.3, 2.95, 0.55),
+        (0.4, 2.9, 0.55),
+    ):
+        _leaves(picture, (middle + round(right * m), foot - round(up * m)), round(radius * m), rng)
     return _finish(picture, sprite, z, shade=False)
 
 
@@ -338,7 +401,12 @@ def _flower_box(camera: Camera, x: float, z: float, rng: np.random.Generator) ->
         place = (round(rng.uniform(0.1, 0.9) * width), foot - round(rng.uniform(0.5, 0.85) * m))
         colour = ((222, 70, 84), (240, 200, 80), (226, 226, 236))[int(rng.integers(3))]
         cv2.circle(picture, place, max(1, round(0.035 * m)), (*colour, 255), -1, cv2.LINE_AA)
-    _box(picture, (round(0.06 * m), foot - round(0.5 * m)), (width - round(0.06 * m), foot + round(0.08 * m)), (150, 128, 104, 255))
+    _box(
+        picture,
+        (round(0.06 * m), foot - round(0.5 * m)),
+        (width - round(0.06 * m), foot + round(0.08 * m)),
+        (150, 128, 104, 255),
+    )
     for plank in (0.36, 0.22, 0.08):
         y = foot - round(plank * m)
         _box(picture, (round(0.06 * m), y), (width - round(0.06 * m), y + max(1, round(0.02 * m))), (108, 90, 72, 255))
@@ -358,7 +426,7 @@ def cast_shadow(shadow: np.ndarray, sprite: Sprite, foot: tuple[float, float]) -
         (x, y) in px where it stands.
     """
     height, width = sprite.rgba.shape[:2]
-    x, y = foot[0] - sprite.left, foot[1] - sprite.top
+    y = foot[1] - sprite.top
     n_rows, n_columns = int(np.ceil(0.24 * height)) + 6, int(np.ceil(width + 0.6 * height)) + 6
     low = (sprite.left - 3, int(np.floor(foot[1] - 0.22 * y)) - 3)
     matrix = np.array([[1, -0.55, 0.55 * y + 3], [0, 0.22, foot[1] - 0.22 * y - low[1]]])

@@ -1,4 +1,4 @@
-"""Patterns of cloth, hair and skin, unrolled around the body: column 0 is the front, columns run to the person's right."""
+"""Patterns of cloth, hair and skin, unrolled around the body: column 0 is the front, columns run to the right side."""
 
 from collections.abc import Callable
 
@@ -27,14 +27,16 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], grain_px: flo
     """
     rows, columns = (max(2, round(length / grain_px) + 1) for length in shape)
     coarse = rng.uniform(-1, 1, (rows, columns)).astype(np.float32)
-    return np.clip(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), -1, 1)
+    fine: np.ndarray = np.clip(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), -1, 1)
+    return fine
 
 
 def plain(rng: np.random.Generator, shape: tuple[int, int], colour: Colour, _accent: Colour) -> Texture:
     """One colour, with the folds and the weave of cloth."""
     folds = smooth_noise(rng, shape, shape[0] / 5) * 0.10 + smooth_noise(rng, shape, 2) * 0.05
     texture: Texture = np.asarray(colour, np.float32) * (1 + folds[..., None])
-    return np.clip(texture, 0, 255)
+    clipped: Texture = np.clip(texture, 0, 255)
+    return clipped
 
 
 def hoops(rng: np.random.Generator, shape: tuple[int, int], colour: Colour, accent: Colour) -> Texture:
@@ -52,7 +54,7 @@ def pinstripes(rng: np.random.Generator, shape: tuple[int, int], colour: Colour,
 
 
 def checks(rng: np.random.Generator, shape: tuple[int, int], colour: Colour, accent: Colour) -> Texture:
-    """A plaid: stripes both ways, darker where they cross."""
+    """Weave a plaid: stripes both ways, darker where they cross."""
     n_rows, n_columns = rng.integers(4, 7), rng.integers(8, 13)
     level = (np.arange(shape[0]) / shape[0] * n_rows % 1 < 0.45)[:, None]
     upright = (np.arange(shape[1]) / shape[1] * n_columns % 1 < 0.45)[None]
@@ -69,7 +71,7 @@ def dots(rng: np.random.Generator, shape: tuple[int, int], colour: Colour, accen
 
 
 def printed(rng: np.random.Generator, shape: tuple[int, int], colour: Colour, accent: Colour) -> Texture:
-    """A print on the chest (a disc, bar or triangle) and often one on the back."""
+    """Put a print on the chest (a disc, bar or triangle) and often one on the back."""
     picture = np.zeros(shape, np.uint8)
     centres = [0, shape[1] // 2] if rng.random() < 0.6 else [0]
     size, kind = shape[0] * rng.uniform(0.13, 0.2), rng.integers(3)
@@ -89,7 +91,7 @@ def blocks(rng: np.random.Generator, shape: tuple[int, int], colour: Colour, acc
 
 
 def open_jacket(rng: np.random.Generator, shape: tuple[int, int], colour: Colour, accent: Colour) -> Texture:
-    """A jacket over a shirt that shows at the front, with a dark zip on each side."""
+    """Wear a jacket over a shirt that shows at the front, with a dark zip on each side."""
     angle = np.abs((np.arange(shape[1]) / shape[1] + 0.5) % 1 - 0.5)  # 0 at the front, 0.5 at the back
     opening = 0.04 + 0.05 * np.linspace(1, 0.3, shape[0])[:, None]
     texture = _mix(rng, angle[None] < opening, colour, accent)
@@ -112,7 +114,7 @@ PATTERNS: dict[str, Callable[[np.random.Generator, tuple[int, int], Colour, Colo
 def head_texture(
     rng: np.random.Generator, shape: tuple[int, int], skin: Colour, hair: Colour, hair_style: str
 ) -> Texture:
-    """A head: face at the front, hair above and behind, or a cap, or nothing.
+    """Paint a head: face at the front, hair above and behind, or a cap, or nothing.
 
     Parameters
     ----------

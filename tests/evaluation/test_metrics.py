@@ -152,7 +152,7 @@ def test_dropping_in_a_frame_without_truth_leaves_nothing():
         (
             labelled((1, bar(0))),
             labelled((1, encode(np.ones((3, 5))))),
-            "frame 1: .* different sizes: 3 x 5 and 4 x 24",
+            "frame 1: .* 3 x 5 and 4 x 24",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from remots.masks.fusion import fuse_masks
 from remots.masks.overlap import pairwise_iom
 from remots.masks.rle import areas, decode, encode, encode_crop
 from tests.benchmarks.fusion import crowded_frame
-from tests.masks.drawing import dense_masks, encode_all, slow_iom, slow_iou
+from tests.masks.drawing import dense_masks, encode_all, slow_fusion, slow_iom, slow_iou
 
 thresholds = st.sampled_from([0.0, 0.1, 0.25, 1 / 3, 0.5, 0.75, 1.0])
 
@@ -18,21 +18,6 @@ def scored_masks(draw):
     # Few values, so that ties in score are common.
     scores = draw(st.lists(st.sampled_from([0.2, 0.5, 0.9]), min_size=len(stack), max_size=len(stack)))
     return stack, np.array(scores, np.float32)
-
-
-def slow_fusion(stack, scores, threshold, min_area_px, ratio):
-    """The paper's listing on dense frames: sort, suppress one by one, give pixels away, drop the small."""
-    rank = sorted(range(len(stack)), key=lambda i: (-scores[i], -stack[i].sum(), encode(stack[i])["counts"], i))
-    kept = []
-    for index in rank:
-        if stack[index].any() and all(ratio(stack[index], stack[other]) <= threshold for other in kept):
-            kept.append(index)
-    claimed = np.zeros(stack.shape[1:], np.bool_)
-    rest = []
-    for index in kept:
-        rest.append(stack[index] & ~claimed)
-        claimed |= stack[index]
-    return [(index, mask) for index, mask in zip(kept, rest, strict=True) if mask.sum() >= max(min_area_px, 1)]
 
 
 @settings(deadline=None, max_examples=300)

@@ -1,0 +1,70 @@
+r"""Count how similar masks of different people and of the same person look.
+
+    remots histogram --masks masks.parquet --features features_intra.npy --warped-iou warped_iou.parquet \
+        --out histograms_intra.npz
+
+Different people: pairs of masks of one frame (paper figure 4). The same person: sure links between adjacent frames, and
+with --short-tracklets also pairs within a short tracklet (figure 5).
+"""
+
+import argparse
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from remots.commands.settings_flags import add_settings, read_settings
+from remots.errors import InputError
+from remots.formats.arrays import ArrayReader
+from remots.formats.atomic import atomic_output
+from remots.formats.statistics_files import write_histograms
+from remots.formats.tracking_files import open_features, read_mask_frames, read_short_tracklets, read_warped_pairs
+from remots.settings import Histogram
+from remots.statistics.histograms import fill_histogram
+from remots.statistics.similarities import (
+    find_sure_links,
+    intra_frame_similarities,
+    intra_tracklet_similarities,
+    pair_similarities,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--masks", type=Path, required=True, help="table of masks")
+    parser.add_argument("--features", type=Path, required=True, help="array of features")
+    parser.add_argument("--warped-iou", type=Path, required=True, help="table of warped IoU")
+    parser.add_argument("--short-tracklets", type=Path, help="table of short tracklets")
+    parser.add_argument("--out", type=Path, required=True, help="histograms to write, .npz")
+    add_settings(parser, Histogram)
+
+
+def run(options: argparse.Namespace) -> None:
+    settings = read_settings(options, Histogram)
+    frames = read_mask_frames(options.masks)
+    with open_features(options.features, len(frames), options.masks) as features:
+        blocks = _populations(options, frames, features)
+        try:
+            histograms = {name: fill_histogram(found, settings.n_bins) for name, found in blocks.items()}
+        except ValueError as error:
+            raise InputError(f"{options.features}: {error}") from error
+    with atomic_output(options.out) as temporary:
+        write_histograms(temporary, histograms)
+    counts = ", ".join(f"{histogram.n} {name} pairs" for name, histogram in histograms.items())
+    logger.info("%s -> %s", counts, options.out)
+
+
+def _populations(
+    options: argparse.Namespace, frames: np.ndarray, features: ArrayReader
+) -> dict[str, Iterator[np.ndarray]]:
+    pairs, ious = read_warped_pairs(options.warped_iou, len(frames))
+    blocks: dict[str, Iterator[np.ndarray]] = {
+        "intra_frame": intra_frame_similarities(frames, features),
+        "sure_link": pair_similarities(pairs[find_sure_links(pairs, ious)], features),
+    }
+    if options.short_tracklets is not None:
+        tracklet_ids, _ = read_short_tracklets(options.short_tracklets, len(frames))
+        blocks["intra_tracklet"] = intra_tracklet_similarities(tracklet_ids, features)
+    return blocks

@@ -1,0 +1,125 @@
+"""What a training reads: crops, and who on them is known to be the same or different."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remots.appearance.crops import CROP_CHANNELS
+from remots.appearance.encoder import Encoder
+from remots.appearance.sampling import GroupSource, InterShortTracklet, IntraFrame, TrueIdentities
+from remots.errors import InputError
+from remots.formats.arrays import ArrayReader
+from remots.formats.tables import read_table
+
+
+class TrainingInputs(NamedTuple):
+    """The inputs of a training.
+
+    Attributes
+    ----------
+    stores : list of ArrayReader
+        The target's crops, then those of each training sequence.
+    target : GroupSource
+        Of the target.
+    training : list of GroupSource
+        Of each training sequence.
+    labels : list of ndarray of int
+        All that the sources were made from.
+    """
+
+    stores: list[ArrayReader]
+    target: GroupSource
+    training: list[GroupSource]
+    labels: list[NDArray[np.int64]]
+
+
+def read_training_inputs(
+    crops: Path,
+    masks: Path,
+    short_tracklets: Path | None,
+    training_crops: Sequence[Path],
+    training_truth: Sequence[Path],
+) -> TrainingInputs:
+    """Read the inputs of a training and see that they belong together.
+
+    Parameters
+    ----------
+    crops, masks : Path
+        Of the target.
+    short_tracklets : Path or None
+        Of the target; given for inter-short-tracklet training, None for intra-frame training.
+    training_crops, training_truth : sequences of Path
+        Crops and ground truth of each training sequence, in one order.
+
+    Returns
+    -------
+    TrainingInputs
+
+    Raises
+    ------
+    InputError
+        If a file is missing or malformed, or two do not belong together.
+    """
+    if len(training_crops) != len(training_truth):
+        raise InputError(
+            f"--training-crops names {len(training_crops)} files, --training-truth {len(training_truth)}; "
+            "give both of each training sequence, in one order"
+        )
+    stores = [open_crops(path) for path in (crops, *training_crops)]
+    frames = _read_labels(masks, "masks", "frame", stores[0])
+    labels = [frames]
+    target: GroupSource = IntraFrame(frames)
+    if short_tracklets is not None:
+        labels.append(_read_tracklet_ids(short_tracklets, len(frames)))
+        target = _inter_short_tracklet(short_tracklets, frames, labels[1])
+    identities = [
+        _read_labels(truth, "truth", "identity", store) for truth, store in zip(training_truth, stores[1:], strict=True)
+    ]
+    return TrainingInputs(stores, target, [TrueIdentities(ids) for ids in identities], [*labels, *identities])
+
+
+def open_crops(path: Path | str) -> ArrayReader:
+    """Open an array of crops; raises InputError if it is none."""
+    return ArrayReader(path, (None, None, CROP_CHANNELS), np.uint8)
+
+
+def check_crop_size(encoder: Encoder, encoder_path: Path | str, crops: Sequence[ArrayReader]) -> None:
+    """Raise InputError where crops have not the size that the encoder was made for, or differ in size."""
+    first = crops[0]
+    wanted = (encoder.description.crop_height_px, encoder.description.crop_width_px)
+    source = f"{encoder_path} is for"
+    if wanted == (None, None):
+        wanted, source = (first.shape[1], first.shape[2]), f"{first.path} has"
+    for store in crops:
+        if store.shape[1:3] != wanted:
+            raise InputError(
+                f"{store.path}: crops of {store.shape[1]}x{store.shape[2]} px (height x width), but {source} crops of "
+                f"{wanted[0]}x{wanted[1]}; cut all at one size"
+            )
+
+
+def _read_labels(path: Path, kind: str, column: str, store: ArrayReader) -> NDArray[np.int64]:
+    labels = read_table(path, kind, columns=[column])[column].to_numpy(np.int64)
+    if len(labels) != len(store):
+        raise InputError(f"{store.path}: {len(store)} crops of {len(labels)} masks in {path}; run `remots crop` again")
+    return labels
+
+
+def _read_tracklet_ids(path: Path, n_masks: int) -> NDArray[np.int64]:
+    table = read_table(path, "short_tracklets", columns=["mask_id", "tracklet_id"])
+    mask_ids = table["mask_id"].to_numpy(np.int64)
+    if len(mask_ids) and not 0 <= mask_ids.min() <= mask_ids.max() < n_masks:
+        raise InputError(f"{path}: mask_id up to {mask_ids.max()}, but there are {n_masks} masks; associate them again")
+    tracklet_ids = np.full(n_masks, -1, np.int64)
+    tracklet_ids[mask_ids] = table["tracklet_id"].to_numpy(np.int64)
+    return tracklet_ids
+
+
+def _inter_short_tracklet(path: Path, frames: NDArray[np.int64], tracklet_ids: NDArray[np.int64]) -> InterShortTracklet:
+    try:
+        return InterShortTracklet(frames, tracklet_ids)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; associate the masks again") from error

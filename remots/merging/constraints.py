@@ -1,0 +1,207 @@
+"""Which tracklets may be merged at all: those within θ_t frames of each other that share no frame (paper 2.5)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Further away than any frame; twice of it still fits into an int64.
+_FAR = np.array([np.iinfo(np.int64).max // 4])
+
+
+@dataclass(frozen=True)
+class FrameRanges:
+    """The frames of one tracklet or cluster, as disjoint ranges in rising order.
+
+    Attributes
+    ----------
+    first, last : ndarray of int64, shape (n_ranges,)
+        First and last frame of each range, both included.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RangeTable:
+    """The frame ranges of all tracklets, one below the other, in the order of tracklets and frames.
+
+    Attributes
+    ----------
+    tracklet_ids, first, last : ndarray of int64, shape (n_ranges,)
+        A tracklet without holes has one range.
+    offsets : ndarray of int64, shape (n_tracklets + 1,)
+        Tracklet i has the rows offsets[i] to offsets[i + 1].
+    """
+
+    tracklet_ids: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+    @property
+    def n_tracklets(self) -> int:
+        """Number of tracklets."""
+        return len(self.offsets) - 1
+
+    def of(self, tracklet_id: int) -> FrameRanges:
+        """Give the ranges of one tracklet."""
+        rows = slice(self.offsets[tracklet_id], self.offsets[tracklet_id + 1])
+        return FrameRanges(self.first[rows], self.last[rows])
+
+
+@dataclass(frozen=True)
+class CandidatePairs:
+    """Pairs of tracklets that may be merged, each once, sorted; arrays of shape (n_pairs,).
+
+    Attributes
+    ----------
+    a, b : ndarray of int32
+        Tracklet ids, a < b.
+    gap_frames : ndarray of int32, in [1, θ_t]
+        Distance in time: 1 where one ends in the frame before the other begins.
+    """
+
+    a: NDArray[np.int32]
+    b: NDArray[np.int32]
+    gap_frames: NDArray[np.int32]
+
+
+def build_frame_ranges(tracklet_ids: NDArray[np.integer[Any]], frames: NDArray[np.integer[Any]]) -> RangeTable:
+    """Collect the frames of each tracklet.
+
+    Parameters
+    ----------
+    tracklet_ids : ndarray of int, shape (n_masks,)
+        Tracklet of each mask, numbered from 0 without holes.
+    frames : ndarray of int, shape (n_masks,)
+        Frame of each mask.
+
+    Returns
+    -------
+    RangeTable
+
+    Raises
+    ------
+    ValueError
+        If a number is left out, or a tracklet has two masks in one frame; names them.
+    """
+    order = np.lexsort((frames, tracklet_ids))
+    ids, sorted_frames = tracklet_ids[order].astype(np.int64), frames[order].astype(np.int64)
+    n_tracklets = int(ids[-1]) + 1 if len(ids) else 0
+    missing = np.flatnonzero(np.bincount(ids, minlength=n_tracklets) == 0)
+    if len(missing):
+        raise ValueError(f"tracklet {missing[0]} has no masks; number tracklets from 0 without holes")
+    same_tracklet = ids[1:] == ids[:-1]
+    step = np.diff(sorted_frames)
+    twice = np.flatnonzero(same_tracklet & (step == 0))
+    if len(twice):
+        raise ValueError(f"tracklet {ids[twice[0]]} has two masks in frame {sorted_frames[twice[0]]}")
+    is_start = np.concatenate([[True], ~same_tracklet | (step > 1)])[: len(ids)]
+    starts = np.flatnonzero(is_start)
+    ends = np.append(starts[1:], len(ids)) - 1
+    range_ids = ids[starts]
+    offsets = np.searchsorted(range_ids, np.arange(n_tracklets + 1))
+    return RangeTable(range_ids, sorted_frames[starts], sorted_frames[ends[: len(starts)]], offsets)
+
+
+def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int) -> CandidatePairs:
+    """Find the pairs of tracklets whose distance is finite.
+
+    Parameters
+    ----------
+    ranges : RangeTable
+        The frames of each tracklet.
+    max_gap_frames : int
+        θ_t: the largest allowed gap.
+
+    Returns
+    -------
+    CandidatePairs
+        Pairs of different tracklets that share no frame and are at most θ_t frames apart. Time and memory grow with
+        their number, not with the square of the number of tracklets.
+
+    Notes
+    -----
+    Source: ReMOTS section 2.5, the first three cases of the distance matrix.
+    """
+    by_first = np.argsort(ranges.first, kind="stable")
+    firsts = ranges.first[by_first]
+    low = np.searchsorted(firsts, ranges.last, side="right")
+    high = np.searchsorted(firsts, ranges.last + max_gap_frames, side="right")
+    n_later = high - low
+    earlier = np.repeat(np.arange(len(firsts)), n_later)
+    later = by_first[np.arange(len(earlier)) - np.repeat(np.cumsum(n_later) - n_later - low, n_later)]
+    gaps = ranges.first[later] - ranges.last[earlier]
+    a, b, gaps = _sort_and_drop_repeats(ranges.tracklet_ids[earlier], ranges.tracklet_ids[later], gaps)
+    if len(ranges.first) > ranges.n_tracklets:  # only tracklets with holes can be near each other and share a frame
+        apart = np.array([gap_frames(ranges.of(i), ranges.of(j)) > 0 for i, j in zip(a, b, strict=True)], bool)
+        a, b, gaps = a[apart], b[apart], gaps[apart]
+    return CandidatePairs(a.astype(np.int32), b.astype(np.int32), gaps.astype(np.int32))
+
+
+def _sort_and_drop_repeats(
+    one: NDArray[np.int64], other: NDArray[np.int64], gaps: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Sort pairs by their smaller and larger id; keep each pair once, with its smallest gap, and none with itself."""
+    n_ids, n_gaps = int(one.max(initial=0) + other.max(initial=0)) + 1, int(gaps.max(initial=0)) + 1
+    keys = (np.minimum(one, other) * n_ids + np.maximum(one, other)) * n_gaps + gaps  # one number sorts fastest
+    keys.sort()
+    pairs, gaps = np.divmod(keys, n_gaps)
+    a, b = np.divmod(pairs, n_ids)
+    kept = (np.diff(pairs, prepend=-1) != 0) & (a != b)
+    return a[kept], b[kept], gaps[kept]
+
+
+def gap_frames(one: FrameRanges, other: FrameRanges) -> int:
+    """Give the smallest distance in time between two tracklets or clusters.
+
+    Parameters
+    ----------
+    one, other : FrameRanges
+
+    Returns
+    -------
+    int, in frames
+        0 where they share a frame, 1 where one ends in the frame before the other begins.
+    """
+    return int(gaps_to_ranges(one, other.first, other.last).min())
+
+
+def gaps_to_ranges(one: FrameRanges, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Do as `gap_frames` does, for one cluster against many single ranges.
+
+    Parameters
+    ----------
+    one : FrameRanges
+    first, last : ndarray of int64, shape (n,)
+        First and last frame of each range.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), in frames
+    """
+    place = one.last.searchsorted(first)  # the first of one's ranges that does not end before
+    starts_after = np.concatenate([one.first, _FAR])
+    ends_before = np.concatenate([-_FAR, one.last])
+    nearest = np.minimum(starts_after[place] - last, first - ends_before[place])
+    return np.asarray(np.maximum(nearest, 0))
+
+
+def join_ranges(one: FrameRanges, other: FrameRanges) -> FrameRanges:
+    """Union of the frames of two clusters that share none.
+
+    Parameters
+    ----------
+    one, other : FrameRanges
+
+    Returns
+    -------
+    FrameRanges
+        Ranges that touch are not joined; they stay disjoint and in rising order.
+    """
+    return FrameRanges(
+        np.sort(np.concatenate([one.first, other.first])), np.sort(np.concatenate([one.last, other.last]))
+    )

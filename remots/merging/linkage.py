@@ -1,0 +1,323 @@
+"""Clustering of tracklets to tracks: centroid linkage under constraints, on a sparse graph (paper 2.5)."""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remots.merging.constraints import (
+    CandidatePairs,
+    FrameRanges,
+    RangeTable,
+    find_candidate_pairs,
+    gap_frames,
+    gaps_to_ranges,
+    join_ranges,
+)
+from remots.rows import FeatureRows
+
+# Features that are compared at once: 16 MB as float32.
+_VALUES_PER_CHUNK = 2**22
+
+
+@dataclass(frozen=True)
+class Merges:
+    """The merges in the order in which they were made; arrays of shape (n_merges,).
+
+    Attributes
+    ----------
+    a, b : ndarray of int64
+        The two clusters, each named by its smallest tracklet id, a < b. The merged cluster is a.
+    distance : ndarray of float64, in [0, 2]
+        Mean cosine distance of their observations.
+    gap_frames : ndarray of int64, at least 1
+        Smallest distance in time between them.
+    """
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    gap_frames: NDArray[np.int64]
+
+
+def sum_features(
+    tracklet_ids: NDArray[np.integer[Any]], features: FeatureRows, n_tracklets: int
+) -> NDArray[np.float32]:
+    """Add up the features of each tracklet.
+
+    Parameters
+    ----------
+    tracklet_ids : ndarray of int, shape (n_masks,)
+        Tracklet of each mask, in [0, n_tracklets).
+    features : FeatureRows, float32, shape (n_masks, n_dimensions)
+        One unit-norm feature per mask; a part is read at a time.
+    n_tracklets : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n_tracklets, n_dimensions)
+
+    Raises
+    ------
+    ValueError
+        If the lengths do not fit together, or a feature is not finite; names the tracklet.
+    """
+    if len(tracklet_ids) != len(features):
+        raise ValueError(f"{len(tracklet_ids)} masks but {len(features)} features")
+    sums = np.zeros((n_tracklets, features.shape[1]), np.float32)
+    n_rows = max(1, _VALUES_PER_CHUNK // max(1, features.shape[1]))
+    for start in range(0, len(tracklet_ids), n_rows):
+        rows = np.arange(start, min(start + n_rows, len(tracklet_ids)))
+        ids = tracklet_ids[rows]
+        order = np.argsort(ids, kind="stable")
+        starts = np.flatnonzero(np.diff(ids[order], prepend=-1))
+        sums[ids[order[starts]]] += np.add.reduceat(features[rows][order], starts, axis=0)
+    broken = np.flatnonzero(~np.isfinite(sums.sum(axis=1)))
+    if len(broken):
+        raise ValueError(f"a feature of tracklet {broken[0]} is not finite")
+    return sums
+
+
+def tracklet_distances(sums: NDArray[np.float32], sizes: NDArray[Any], pairs: CandidatePairs) -> NDArray[np.float64]:
+    r"""Distance of each candidate pair of tracklets; that of all other pairs is infinite.
+
+    .. math::
+        W_{k1,k2} = \frac{1}{N_{k1} N_{k2}} \sum_i \sum_j (1 - f_i^{k1} \cdot f_j^{k2})
+                  = 1 - \bar f^{k1} \cdot \bar f^{k2}
+
+    Parameters
+    ----------
+    sums : ndarray of float32, shape (n_tracklets, n_dimensions)
+        Sums of the unit-norm features.
+    sizes : ndarray of int64, shape (n_tracklets,)
+        Observations of each tracklet.
+    pairs : CandidatePairs
+        The pairs whose distance is finite.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_pairs,), in [0, 2]
+
+    Notes
+    -----
+    Source: ReMOTS section 2.5, the distance matrix W^long (called equation 3 here). The mean of all products of two
+    sets of vectors is the product of their means, so nobody needs the N_k1 x N_k2 products.
+    """
+    products = np.empty(len(pairs.a))
+    n_rows = max(1, _VALUES_PER_CHUNK // max(1, 2 * sums.shape[1]))
+    for start in range(0, len(products), n_rows):
+        chunk = slice(start, start + n_rows)
+        products[chunk] = np.einsum("ij,ij->i", sums[pairs.a[chunk]], sums[pairs.b[chunk]])
+    return np.asarray(1 - products / (sizes[pairs.a] * sizes[pairs.b]))
+
+
+def merge_tracklets(
+    sums: NDArray[np.float32],
+    sizes: NDArray[np.int64],
+    ranges: RangeTable,
+    theta_merge: float,
+    max_gap_frames: int,
+) -> tuple[NDArray[np.int64], Merges]:
+    """Merge short-term tracklets to tracks, the most similar first.
+
+    Parameters
+    ----------
+    sums : ndarray of float32, shape (n_tracklets, n_dimensions)
+        Sums of the unit-norm features of each tracklet: see `sum_features`. The array is used up.
+    sizes : ndarray of int64, shape (n_tracklets,)
+        Observations of each tracklet.
+    ranges : RangeTable
+        The frames of each tracklet.
+    theta_merge : float
+        Merging stops when the two nearest clusters are less similar than this.
+    max_gap_frames : int
+        θ_t: clusters further apart in time are not merged.
+
+    Returns
+    -------
+    track_ids : ndarray of int64, shape (n_tracklets,)
+        Track of each tracklet: 1, 2, 3, … in the order in which the tracks appear (then of their smallest tracklet id).
+    merges : Merges
+        A higher `theta_merge` gives the first part of the same list.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+
+    Notes
+    -----
+    Source: ReMOTS section 2.5. A cluster's feature is the mean over all its observations, its frames are the union of
+    its tracklets' frames, and its gap to another cluster is the smallest between their tracklets. Clusters that share
+    a frame are never merged. Of equally near pairs the one of the smallest tracklet ids goes first.
+
+    The distance of a merged cluster to a third is the mean, weighted by size, of its parts' distances, so it never
+    falls below both of them. Below the distance just merged it falls only where one part was too far in time from the
+    third.
+
+    The neighbours of a cluster are kept as the tracklets they once were, and looked up when they are needed: a merge
+    takes time in proportion to the neighbours of the two clusters. Outdated pairs stay in the heap until they come up.
+    """
+    if not len(sums) == len(sizes) == ranges.n_tracklets:
+        raise ValueError(f"{len(sums)} sums, {len(sizes)} sizes and {ranges.n_tracklets} ranges do not fit together")
+    pairs = find_candidate_pairs(ranges, max_gap_frames)
+    clustering = _Clustering(sums, sizes, ranges, pairs, 1 - theta_merge)
+    clustering.run()
+    return _number_tracks(clustering.roots(), ranges), clustering.merges()
+
+
+class _Clustering:
+    """Clusters in the making; each is named by its smallest tracklet, and what other names hold is outdated."""
+
+    def __init__(
+        self,
+        sums: NDArray[np.float32],
+        sizes: NDArray[np.int64],
+        ranges: RangeTable,
+        pairs: CandidatePairs,
+        max_distance: float,
+    ) -> None:
+        self._sums = sums
+        self._sizes = sizes.astype(np.float64)
+        self._max_distance = max_distance
+        self._parents = np.arange(len(sums), dtype=np.int32)
+        self._versions = [0] * len(sums)  # how often a cluster has grown; -1 once it is part of another
+        self._first, self._last = _extents(ranges)
+        self._n_ranges = np.diff(ranges.offsets)
+        self._table = ranges
+        self._ranges: dict[int, FrameRanges] = {}
+        self._first_neighbours, self._offsets = _neighbour_lists(pairs, len(sums))
+        self._neighbours: dict[int, NDArray[np.int32]] = {}
+        self._heap = self._near_pairs(pairs)
+        self._done: list[tuple[int, int, float, int]] = []
+
+    def _near_pairs(self, pairs: CandidatePairs) -> list[tuple[float, int, int, int, int]]:
+        """Entries of the heap: distance, two clusters, and their versions. Sorted, which makes them a heap."""
+        distances = tracklet_distances(self._sums, self._sizes, pairs)
+        near = np.flatnonzero(distances <= self._max_distance)
+        near = near[np.argsort(distances[near], kind="stable")]  # pairs come sorted by their ids
+        zeros = [0] * len(near)
+        return list(
+            zip(distances[near].tolist(), pairs.a[near].tolist(), pairs.b[near].tolist(), zeros, zeros, strict=True)
+        )
+
+    def run(self) -> None:
+        """Merge until no pair is near enough."""
+        while self._heap:
+            distance, a, b, version_a, version_b = heapq.heappop(self._heap)
+            if self._versions[a] == version_a and self._versions[b] == version_b:
+                self._merge(a, b, distance)
+
+    def _merge(self, a: int, b: int, distance: float) -> None:
+        """Merge two clusters, unless they share a frame."""
+        ranges_a, ranges_b = self._ranges_of(a), self._ranges_of(b)
+        gap = gap_frames(ranges_a, ranges_b)
+        if gap == 0:
+            return
+        self._done.append((a, b, distance, gap))
+        self._sums[a] += self._sums[b]
+        self._sizes[a] += self._sizes[b]
+        self._n_ranges[a] += self._n_ranges[b]
+        self._first[a] = min(self._first[a], self._first[b])
+        self._last[a] = max(self._last[a], self._last[b])
+        self._ranges[a] = join_ranges(ranges_a, ranges_b)
+        self._ranges.pop(b, None)
+        self._parents[b] = a
+        self._versions[a] += 1
+        self._versions[b] = -1
+        neighbours = self._join_neighbours(a, b)
+        self._neighbours[a] = neighbours
+        self._neighbours.pop(b, None)
+        self._push_pairs(a, neighbours)
+
+    def _join_neighbours(self, a: int, b: int) -> NDArray[np.int32]:
+        """Give the clusters that either was next to, ascending, less those that surely share a frame with the union."""
+        found: NDArray[np.int32] = self._find_roots(np.concatenate([self._neighbours_of(a), self._neighbours_of(b)]))
+        found.sort()
+        is_new = found != a
+        is_new[1:] &= found[1:] != found[:-1]
+        found = found[is_new]
+        apart = ~self._surely_share_frames(a, found)
+        return np.asarray(found[apart])
+
+    def _surely_share_frames(self, cluster: int, others: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Tell which clusters share a frame with one as far as their first and last frames show.
+
+        For clusters without holes that is all there is to know; those that it misses are found when they come up.
+        """
+        ranges, first, last = self._ranges_of(cluster), self._first[others], self._last[others]
+        shared: NDArray[np.bool_] = gaps_to_ranges(ranges, first, last) == 0
+        unclear = np.flatnonzero(shared & (self._n_ranges[others] > 1))
+        if len(unclear):
+            at_first = gaps_to_ranges(ranges, first[unclear], first[unclear]) == 0
+            shared[unclear] = at_first | (gaps_to_ranges(ranges, last[unclear], last[unclear]) == 0)
+        return shared
+
+    def _push_pairs(self, cluster: int, others: NDArray[np.int32]) -> None:
+        products = self._sums[others] @ self._sums[cluster]
+        distances = 1 - products.astype(np.float64) / (self._sizes[others] * self._sizes[cluster])
+        near = distances <= self._max_distance
+        version = self._versions[cluster]
+        for distance, other in zip(distances[near].tolist(), others[near].tolist(), strict=True):
+            if cluster < other:
+                entry = (distance, cluster, other, version, self._versions[other])
+            else:
+                entry = (distance, other, cluster, self._versions[other], version)
+            heapq.heappush(self._heap, entry)
+
+    def _ranges_of(self, cluster: int) -> FrameRanges:
+        return self._ranges.get(cluster) or self._table.of(cluster)
+
+    def _neighbours_of(self, cluster: int) -> NDArray[np.int32]:
+        kept = self._neighbours.get(cluster)
+        if kept is None:
+            return self._first_neighbours[self._offsets[cluster] : self._offsets[cluster + 1]]
+        return kept
+
+    def _find_roots(self, tracklets: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Look up the clusters that the tracklets belong to now, and shorten the way for the next time."""
+        roots = self._parents[tracklets]
+        while True:
+            further = self._parents[roots]
+            if np.array_equal(further, roots):
+                break
+            roots = further
+        self._parents[tracklets] = roots
+        return roots
+
+    def roots(self) -> NDArray[np.int32]:
+        """Cluster of each tracklet."""
+        return self._find_roots(np.arange(len(self._parents), dtype=np.int32))
+
+    def merges(self) -> Merges:
+        """Give the merges made so far."""
+        a, b, distance, gap = zip(*self._done, strict=True) if self._done else ((), (), (), ())
+        return Merges(
+            np.array(a, np.int64), np.array(b, np.int64), np.array(distance, np.float64), np.array(gap, np.int64)
+        )
+
+
+def _neighbour_lists(pairs: CandidatePairs, n_tracklets: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Write the pairs as lists of neighbours: those of tracklet i are neighbours[offsets[i]:offsets[i + 1]]."""
+    own = np.concatenate([pairs.a, pairs.b])
+    order = np.argsort(own, kind="stable")
+    neighbours = np.concatenate([pairs.b, pairs.a])[order]
+    return neighbours, np.concatenate([[0], np.cumsum(np.bincount(own, minlength=n_tracklets))])
+
+
+def _extents(ranges: RangeTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last frame of each tracklet."""
+    return ranges.first[ranges.offsets[:-1]], ranges.last[ranges.offsets[1:] - 1]
+
+
+def _number_tracks(roots: Iterable[int], ranges: RangeTable) -> NDArray[np.int64]:
+    """Give track numbers from 1 on, in the order of the tracks' first frames."""
+    clusters, members = np.unique(np.asarray(roots), return_inverse=True)
+    first_frames = np.full(len(clusters), np.iinfo(np.int64).max)
+    np.minimum.at(first_frames, members, _extents(ranges)[0])
+    ranks = np.empty(len(clusters), np.int64)
+    ranks[np.lexsort((clusters, first_frames))] = np.arange(1, len(clusters) + 1)
+    return np.asarray(ranks[members])
