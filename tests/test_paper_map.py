@@ -20,7 +20,10 @@ def read_rows() -> list[dict[str, list[str]]]:
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert header == COLUMNS
     return [
-        {column: [cell] if column == "Paper" else re.findall(r"`([^`]+)`", cell) for column, cell in zip(header, row, strict=True)}
+        {
+            column: [cell] if column == "Paper" else re.findall(r"`([^`]+)`", cell)
+            for column, cell in zip(header, row, strict=True)
+        }
         for row in rows
     ]
 
@@ -47,7 +50,9 @@ def defined_names(path: Path) -> set[str]:
 @cache
 def rules() -> set[str]:
     files = (REPOSITORY / "workflow" / "rules").glob("*.smk")
-    return {name for file in files for name in re.findall(r"^rule (\w+):", file.read_text(encoding="utf-8"), re.MULTILINE)}
+    return {
+        name for file in files for name in re.findall(r"^rule (\w+):", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["Paper"][0])
@@ -84,5 +89,19 @@ def test_every_test_exists(test):
 
 def test_every_equation_and_figure_of_the_method_is_on_the_map():
     ideas = " ".join(row["Paper"][0] for row in ROWS)
-    for part in ("2.1", "2.2", "2.3", "2.4", "2.5", "eq. 1", "eq. 2", "eq. 3", "fig. 2", "fig. 3", "fig. 4", "fig. 5", "tables 1"):
+    for part in (
+        "2.1",
+        "2.2",
+        "2.3",
+        "2.4",
+        "2.5",
+        "eq. 1",
+        "eq. 2",
+        "eq. 3",
+        "fig. 2",
+        "fig. 3",
+        "fig. 4",
+        "fig. 5",
+        "tables 1",
+    ):
         assert part in ideas

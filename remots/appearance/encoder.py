@@ -145,7 +145,7 @@ class Encoder(nn.Module):
 def _create_backbone(name: str, crop_size: tuple[int, int] | None, pretrained: bool) -> nn.Module:
     """Build a backbone for crops of that size; most take any, transformers are told so or are told the size."""
     if not timm.is_model(name):
-        close = difflib.get_close_matches(name, timm.list_models(), n=_N_NAMED, cutoff=0.5)
+        close = _closest_names(name)
         hint = f"; did you mean {' or '.join(close)}?" if close else "; timm.list_models() names them all"
         raise ValueError(f"timm has no backbone {name!r}{hint}")
     sizing = {"img_size": crop_size} if crop_size else {"dynamic_img_size": True}
@@ -161,6 +161,14 @@ def _create_backbone(name: str, crop_size: tuple[int, int] | None, pretrained: b
             f"timm's weights of {name!r} could not be fetched ({_one_line(error)}); "
             "where there is no network, give the path of a .pth or .safetensors file, or `lite0`"
         ) from error
+
+
+def _closest_names(name: str) -> list[str]:
+    """Give names that go on as this one begins, then names that look alike."""
+    names = timm.list_models()
+    begun = [known for known in names if known.startswith(name)]
+    alike = difflib.get_close_matches(name, names, n=_N_NAMED, cutoff=0.5)
+    return list(dict.fromkeys([*begun, *alike]))[:_N_NAMED]
 
 
 def _try_out(network: nn.Module, name: str, example: Tensor) -> int:

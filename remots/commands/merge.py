@@ -3,7 +3,7 @@ r"""Merge short-term tracklets to tracks.
     remots merge --short-tracklets short_tracklets.parquet --features features_inter.npy \
         --threshold threshold_merge.json --out tracks.parquet --merges merges.parquet
 
-Clustering with centroid linkage (paper 2.5). Tracklets that share a frame or lie too far apart in time are never merged.
+Clustering with centroid linkage (paper 2.5). Tracklets that share a frame or lie too far apart in time are kept apart.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     remots threshold-merge --histograms histograms_inter.npz --out threshold_merge.json
 
-It lies where the histograms of different and of the same people cross (paper 2.5). Where they do not, or more than once,
-the file says what was done instead.
+It lies where the histograms of different and of the same people cross (paper 2.5). Where they do not, or more than
+once, the file says what was done instead.
 """
 
 import argparse

@@ -70,7 +70,10 @@ def find_silhouettes(foreground: np.ndarray, min_height_px: int) -> list[Silhoue
     """
     opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     reach = max(3, round(min_height_px / 4)) | 1
-    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((reach, 3), np.uint8))
+    padded = cv2.copyMakeBorder(
+        opened, reach, reach, 1, 1, cv2.BORDER_CONSTANT
+    )  # else gaps to the edge would be closed
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((reach, 3), np.uint8))[reach:-reach, 1:-1]
     n_labels, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     found = []
     for label in range(1, n_labels):

@@ -66,9 +66,8 @@ def open_features(path: Path | str, n_masks: int, masks: Path | str) -> ArrayRea
     norms = np.linalg.norm(features[np.arange(min(n_masks, _N_ROWS_LOOKED_AT))], axis=1)
     wrong = np.flatnonzero(~(np.abs(norms - 1) <= _NORM_TOLERANCE))
     if len(wrong):
-        raise InputError(
-            f"{path}: the feature of mask {wrong[0]} has norm {norms[wrong[0]]:.4g} instead of 1; divide each by its norm"
-        )
+        norm = f"{norms[wrong[0]]:.4g}"
+        raise InputError(f"{path}: the feature of mask {wrong[0]} has norm {norm}, not 1; divide each by its norm")
     return features
 
 

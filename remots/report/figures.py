@@ -1,7 +1,7 @@
 """The paper's figures 4 and 5: the histograms of similarities, and the threshold that is read off them."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +70,16 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "remots",
     "svg.fonttype": "path",
 }
+
+
+def infer_kind(populations: Collection[str]) -> Kind:
+    """Tell which figure histograms are for: figure 5 (``"merge"``) where there are pairs of short tracklets."""
+    return "merge" if "intra_tracklet" in populations else "short"
+
+
+def populations_of(kind: Kind) -> tuple[str, ...]:
+    """Name the populations of mask pairs that a figure shows."""
+    return tuple(POPULATIONS[kind])
 
 
 def draw_threshold(

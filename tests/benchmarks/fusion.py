@@ -14,9 +14,6 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import supervision
-from supervision.detection.compact_mask import CompactMask
-from supervision.detection.utils.iou_and_nms import OverlapMetric, mask_non_max_suppression
 
 from remots.masks.fusion import fuse_masks
 from remots.masks.rle import Rle, boxes, decode, encode_crop
@@ -86,11 +83,16 @@ def _place(crop: np.ndarray, x: int, y: int) -> Rle:
 
 
 def _peers(masks: list[Rle], scores: np.ndarray, with_dense: bool) -> dict[str, Callable[[], object]]:
+    # Only here: the tests take their crowd from this module, and do not need the peer.
+    import supervision
+    from supervision.detection.compact_mask import CompactMask
+    from supervision.detection.utils.iou_and_nms import OverlapMetric, mask_non_max_suppression
+
     corners = boxes(masks).astype(float)
     corners[:, 2:] += corners[:, :2] - 1
     predictions = np.column_stack([corners, scores])
 
-    def compact() -> CompactMask:
+    def compact() -> object:
         return CompactMask.from_coco_rle(masks, corners, (HEIGHT_PX, WIDTH_PX))
 
     def suppress(form: object) -> object:

@@ -1,12 +1,12 @@
 """The motion detector: people before a still camera, against exact truth and on a real video."""
 
 import logging
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pycocotools import mask as coco_mask
 
 from remots.detectors.interface import PEDESTRIAN
 from remots.detectors.motion import MotionDetector
@@ -67,7 +67,9 @@ def test_an_empty_street_holds_nobody() -> None:
 
 
 def test_two_detectors_give_the_same_masks() -> None:
-    images = [frame.image for frame in render_scene(SceneParameters(n_frames=30, n_people=4, height_px=180, width_px=321))]
+    images = [
+        frame.image for frame in render_scene(SceneParameters(n_frames=30, n_people=4, height_px=180, width_px=321))
+    ]
     results = []
     for _ in range(2):
         detector = MotionDetector()
@@ -114,17 +116,18 @@ def test_a_camera_that_stands_still_is_not_warned_of(caplog: pytest.LogCaptureFi
 
 
 def test_on_a_real_video_it_agrees_with_the_masks_of_a_network(shared_data: Path) -> None:
-    """Vtest, frames 1 to 200; measured on 1 to 400: recall 0.95, precision 0.91."""
-    images = [to_rgb(frame) for frame in islice(iterate_video(shared_data / "vtest" / "vtest.avi"), 200)]
-    true: list[list[Rle]] = [[] for _ in images]
+    """Vtest, frames 1 to 400; measured on every second one: recall 0.95, precision 0.91."""
+
+    def images(step: int) -> Iterator[np.ndarray]:
+        return (to_rgb(frame) for frame in islice(iterate_video(shared_data / "vtest" / "vtest.avi"), 0, 400, step))
+
+    true: list[list[Rle]] = [[] for _ in range(400)]
     for line in (shared_data / "vtest" / "masks.txt").read_text().splitlines():
         frame, _, _, height, width, counts = line.split()
-        if int(frame) <= len(images):
-            true[int(frame) - 1].append(Rle(size=(int(height), int(width)), counts=counts.encode()))
-    detector = MotionDetector(history_frames=100)
-    detector.prepare(images[::2])
-    found = [[one.mask for one in detector.detect(image)] for image in images[::4]]
-    recall, precision = recall_and_precision(found, true[::4])
-    assert recall > 0.88
-    assert precision > 0.82
-    assert all(coco_mask.area(mask) > 0 for masks in found for mask in masks)
+        true[int(frame) - 1].append(Rle(size=(int(height), int(width)), counts=counts.encode()))
+    detector = MotionDetector()
+    detector.prepare(images(2))
+    found = [[one.mask for one in detector.detect(image)] for image in images(8)]
+    recall, precision = recall_and_precision(found, true[::8])
+    assert recall > 0.9
+    assert precision > 0.85

@@ -69,9 +69,9 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_
 
 def test_a_folder_under_a_file_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"file/folder: cannot make this folder \(Not a directory\)"):
-        with atomic_output(tmp_path / "file" / "folder" / "a.txt"):
-            pytest.fail("the block must not be entered")
+    complaint = r"file/folder: cannot make this folder \(Not a directory\)"
+    with pytest.raises(InputError, match=complaint), atomic_output(tmp_path / "file" / "folder" / "a.txt"):
+        pytest.fail("the block must not be entered")
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc")
@@ -86,26 +86,31 @@ def rows(n_rows):
 
 
 def test_a_table_on_a_full_disk_is_one_clear_error(small_disk):
-    with pytest.raises(InputError, match=rf"^{small_disk}: No space left on device; free some"):  # noqa: PT012
-        with atomic_output(small_disk / "a.parquet") as temporary, TableWriter(temporary, "warped_iou") as writer:
-            for _ in range(20):
-                writer.append(rows(ROWS_PER_GROUP))
+    with (  # noqa: PT012
+        pytest.raises(InputError, match=rf"^{small_disk}: No space left on device; free some"),
+        atomic_output(small_disk / "a.parquet") as temporary,
+        TableWriter(temporary, "warped_iou") as writer,
+    ):
+        for _ in range(20):
+            writer.append(rows(ROWS_PER_GROUP))
     assert list(small_disk.iterdir()) == []
 
 
 def test_a_table_that_fills_the_disk_when_it_is_closed_is_one_clear_error(small_disk):
     (small_disk / "other").write_bytes(bytes(60 * 1024))
-    with pytest.raises(InputError, match="No space left on device"):
-        with atomic_output(small_disk / "a.parquet") as temporary, TableWriter(temporary, "warped_iou") as writer:
-            writer.append(rows(ROWS_PER_GROUP - 1))
+    with (
+        pytest.raises(InputError, match="No space left on device"),
+        atomic_output(small_disk / "a.parquet") as temporary,
+        TableWriter(temporary, "warped_iou") as writer,
+    ):
+        writer.append(rows(ROWS_PER_GROUP - 1))
     assert [path.name for path in small_disk.iterdir()] == ["other"]
 
 
 def test_a_video_on_a_full_disk_is_one_clear_error(small_disk):
     images = np.random.default_rng(0).integers(0, 255, (60, 128, 128, 3), np.uint8)
-    with pytest.raises(InputError, match="No space left on device"):
-        with atomic_output(small_disk / "a.mp4") as temporary:
-            write_video(temporary, images, fps=5.0)
+    with pytest.raises(InputError, match="No space left on device"), atomic_output(small_disk / "a.mp4") as temporary:
+        write_video(temporary, images, fps=5.0)
     assert list(small_disk.iterdir()) == []
 
 

@@ -69,7 +69,7 @@ def test_populations_that_the_figure_is_not_about_are_left_out():
     assert "900 pairs" not in texts(figure)
 
 
-@pytest.mark.parametrize("value", [-1.0, -0.2, 0.999, 1.0])
+@pytest.mark.parametrize("value", [-1.0, 1.0])
 @pytest.mark.parametrize("kind", ["short", "merge"])
 @pytest.mark.parametrize("populations", [{}, {"intra_frame": NOBODY}, {"intra_frame": histogram(0.5)}])
 def test_nearly_nothing_to_show_is_shown_too(kind, populations, value, tmp_path):

@@ -102,9 +102,7 @@ def test_a_person_is_missed_for_some_frames_in_a_row(street: list[RenderedFrame]
 
 
 def test_a_frame_without_people_has_only_false_detections_with_modest_scores() -> None:
-    found = [
-        one for frame in range(1, 200) for one in simulate_detections([], [], frame, SIZE, DETECTOR_A, seed=0)
-    ]
+    found = [one for frame in range(1, 200) for one in simulate_detections([], [], frame, SIZE, DETECTOR_A, seed=0)]
     assert 30 < len(found) < 250
     assert max(one.score for one in found) < 0.85
 

@@ -1,0 +1,91 @@
+"""``remots detect``: masks of moving people, as a table of detections."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from remots.cli import main
+from remots.formats.sequence import Sequence, write_sequence
+from remots.formats.tables import read_metadata, read_table
+from remots.formats.video import VideoWriter
+from remots.masks.rle import Rle, areas, boxes
+from remots.synthetic.scene import SceneParameters, render_scene
+
+
+def make_sequence(folder: Path, n_people: int = 4, first_frame: int = 1) -> Path:
+    """Write a video of 40 frames, and the sequence that goes from `first_frame` to its end."""
+    scene = SceneParameters(n_frames=40, n_people=n_people, height_px=240, width_px=426, seed=1)
+    with VideoWriter(folder / "frames.mp4", scene.fps) as writer:
+        for frame in render_scene(scene):
+            writer.append(frame.image)
+    sequence = Sequence("street", str(folder / "frames.mp4"), "video", 240, 426, 10.0, first_frame, 40)
+    write_sequence(folder / "sequence.json", sequence)
+    return folder / "sequence.json"
+
+
+def detect(sequence: Path, out: Path, *flags: str, detector: str = "motion") -> int:
+    return main(["detect", "--quiet", "--detector", detector, "--sequence", str(sequence), "--out", str(out), *flags])
+
+
+def test_the_table_holds_masks_with_their_boxes_and_areas_by_frame(tmp_path: Path) -> None:
+    out = tmp_path / "detections" / "motion.parquet"
+    assert detect(make_sequence(tmp_path, first_frame=6), out) == 0
+    table = read_table(out, "detections")
+    assert len(table) > 40
+    assert table.frame.is_monotonic_increasing
+    assert table.frame.min() >= 6
+    assert table.frame.max() <= 40
+    masks = [Rle(size=(240, 426), counts=counts) for counts in table.rle]
+    assert np.array_equal(areas(masks), table.area_px)
+    assert np.array_equal(boxes(masks), table[["left_px", "top_px", "width_px", "height_px"]])
+    assert set(table.class_id) == {2}
+    assert table.score.between(0, 1, inclusive="right").all()
+    assert read_metadata(out, "detections") == {"first_frame": 6, "height_px": 240, "last_frame": 40, "width_px": 426}
+
+
+def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
+    sequence = make_sequence(tmp_path)
+    for name in "ab":
+        detect(sequence, tmp_path / f"{name}.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_settings_reach_the_detector(tmp_path: Path) -> None:
+    sequence = make_sequence(tmp_path)
+    detect(sequence, tmp_path / "all.parquet")
+    detect(sequence, tmp_path / "high.parquet", "--min-height-px", "60", "--history-frames", "20")
+    n_all, high = (
+        len(read_table(tmp_path / "all.parquet", "detections")),
+        read_table(tmp_path / "high.parquet", "detections"),
+    )
+    assert 0 < len(high) < n_all
+    assert high.height_px.min() >= 60
+
+
+def test_an_empty_street_gives_an_empty_table_and_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert detect(make_sequence(tmp_path, n_people=0), tmp_path / "out.parquet") == 0
+    assert len(read_table(tmp_path / "out.parquet", "detections")) == 0
+    assert "found nothing" in capsys.readouterr().err
+
+
+def test_an_unknown_detector_is_one_line_that_lists_the_known_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert detect(tmp_path / "sequence.json", tmp_path / "out.parquet", detector="yolo") == 2
+    assert capsys.readouterr().err == "remots detect: error: --detector: unknown detector 'yolo'; there is motion\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_sequence_or_video_is_named_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert detect(tmp_path / "sequence.json", tmp_path / "out.parquet") == 2
+    assert str(tmp_path / "sequence.json") in capsys.readouterr().err
+    sequence = make_sequence(tmp_path)
+    (tmp_path / "frames.mp4").unlink()
+    assert detect(sequence, tmp_path / "out.parquet") == 2
+    error = capsys.readouterr().err
+    assert "frames.mp4" in error
+    assert "Traceback" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["sequence.json"]
