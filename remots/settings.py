@@ -24,8 +24,8 @@ class ImportDetections(Section):
     """Read the masks of a detector that has already run (COCO results, MOTS text, PNG)."""
 
     category: int = Field(1, ge=0, description="category_id of the class to track in COCO results (1 = person)")
-    class_id: int = Field(
-        2, ge=1, le=9, description="class id of the tracked objects in MOTS text (2 = pedestrian, 1 = car)"
+    class_id: Literal[1, 2] = Field(
+        2, description="class id of the tracked objects in MOTS text (2 = pedestrian, 1 = car)"
     )
     min_score: float = Field(0.0, ge=0, le=1, description="detections with a lower score are left out")
 
@@ -170,7 +170,7 @@ class Merge(Section):
 class Export(Section):
     """Write the tracks in the formats of the benchmarks."""
 
-    class_id: int = Field(2, ge=1, le=9, description="class id in MOTS text (2 = pedestrian)")
+    class_id: Literal[1, 2] = Field(2, description="class id in MOTS text (2 = pedestrian)")
 
 
 class Evaluate(Section):
@@ -180,7 +180,7 @@ class Evaluate(Section):
         "count",
         description="`drop` leaves out result masks without a true mask (ground truth that labels only some people)",
     )
-    class_id: int = Field(2, ge=1, le=9, description="class id that is evaluated")
+    class_id: Literal[1, 2] = Field(2, description="class id that is evaluated")
 
 
 class Overlay(Section):
@@ -200,6 +200,9 @@ class Scene(Section):
     width_px: int = Field(640, ge=64, description="width of the video")
     fps: float = Field(10.0, gt=0, description="frames per second")
     pan: bool = Field(False, description="the camera pans")
+    lookalike: float = Field(0.0, ge=0, le=1, description="share of people who wear the clothes of somebody else")
+    exposure_drift: float = Field(0.0, ge=0, lt=1, description="how far the brightness drifts, as a share")
+    speed: float = Field(1.0, gt=0, description="walking speed, as a multiple of the usual one")
     seed: int = Field(0, ge=0, description="seed of everything in the scene")
 
 

@@ -1,5 +1,7 @@
 """Dense optical flow between two frames (paper 2.3), by OpenCV."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ _DIS_PRESETS = {
 }
 # On frames smaller than this, and on long strips first, DIS leaves its coarsest picture: OpenCV 5.0 raises, or crashes.
 _MIN_SIDE_PX = 32
-_NO_FLOW = np.empty(0, np.float32)  # no first guess
+_NO_FIRST_GUESS: Any = None
 
 
 def dense_flow(
@@ -57,7 +59,7 @@ def dense_flow(
         flow = cv2.calcOpticalFlowFarneback(
             current_gray,
             previous_gray,
-            _NO_FLOW,
+            _NO_FIRST_GUESS,
             0.5,
             levels=3,
             winsize=15,
@@ -68,7 +70,7 @@ def dense_flow(
         )
         return np.asarray(flow, np.float32)
     solver = cv2.DISOpticalFlow.create(_DIS_PRESETS[method])
-    return np.asarray(solver.calc(current_gray, previous_gray, _NO_FLOW), np.float32)
+    return np.asarray(solver.calc(current_gray, previous_gray, _NO_FIRST_GUESS), np.float32)
 
 
 def _flow_of_small_frames(

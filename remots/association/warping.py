@@ -16,6 +16,8 @@ from remots.masks.counts import decode_counts
 from remots.masks.rle import Rle
 
 MAX_MASKS_PER_FRAME = 65535
+# OpenCV takes None where it has no array, but its type hints do not say so; an empty array is not the same to it.
+_NO_ARRAY: Any = None
 
 LabelMap = NDArray[np.unsignedinteger[Any]]
 
@@ -109,8 +111,7 @@ def warp_labels(previous_labels: LabelMap, flow: NDArray[np.float32]) -> LabelMa
         The label at the place where each pixel came from, nearest pixel; 0 where it came from outside of the frame.
     """
     how = cv2.INTER_NEAREST | cv2.WARP_RELATIVE_MAP
-    no_map = np.empty(0, np.float32)  # both coordinates are in the flow
-    warped = cv2.remap(previous_labels, flow, no_map, how, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    warped = cv2.remap(previous_labels, flow, _NO_ARRAY, how, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(warped, previous_labels.dtype)
 
 

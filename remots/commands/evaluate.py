@@ -1,6 +1,6 @@
 """Compare the tracks of a sequence with its ground truth.
 
-Example: remots evaluate --sequence sequence.json --truth truth.parquet --mots mots.txt --out evaluation.json
+    remots evaluate --sequence sequence.json --truth truth.parquet --mots mots.txt --out evaluation.json
 
 Computes the metrics of the paper's tables (sMOTSA, IDF1, MOTSA, MOTSP, MODSA, MT, ML) and HOTA, DetA, AssA and IDS.
 Results of any other tracker can be evaluated too, as MOTSChallenge text.

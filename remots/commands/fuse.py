@@ -17,7 +17,7 @@ from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_output
 from remots.formats.pooled_detections import iterate_pooled_frames
 from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter
+from remots.formats.tables import TableWriter, describe_frames
 from remots.masks.fusion import fuse_masks
 from remots.masks.rle import areas, boxes
 from remots.progress import track
@@ -44,8 +44,7 @@ def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, Fuse)
     sequence = read_sequence(options.sequence)
     n_detections = n_masks = 0
-    metadata = {"height_px": sequence.height_px, "width_px": sequence.width_px}
-    with atomic_output(options.out) as temporary, TableWriter(temporary, "masks", metadata) as writer:
+    with atomic_output(options.out) as temporary, TableWriter(temporary, "masks", describe_frames(sequence)) as writer:
         frames = iterate_pooled_frames(options.detections, sequence, settings.min_score)
         for frame, detections in track(frames, f"fuse {sequence.sequence}"):
             fused = _fuse_frame(detections, settings)
@@ -55,7 +54,8 @@ def run(options: argparse.Namespace) -> None:
             )
             n_masks += len(fused["rle"])
     if n_masks == 0:
-        logger.warning("no mask in %s: no detection has a score of at least %g", sequence.sequence, settings.min_score)
+        found = f"{n_detections} detections with a score of at least {settings.min_score:g}"
+        logger.warning("%s: no mask is left of %s", sequence.sequence, found)
     logger.info(
         "%d detections from %d tables fused into %d masks in %d frames",
         n_detections,

@@ -1,7 +1,7 @@
 r"""Draw the tracks into the video.
 
-Example: remots overlay --sequence sequence.json --masks masks.parquet \
-             --short-tracklets short_tracklets.parquet --tracks tracks.parquet --out overlay.mp4
+    remots overlay --sequence sequence.json --masks masks.parquet \
+        --short-tracklets short_tracklets.parquet --tracks tracks.parquet --out overlay.mp4
 
 Each track has its colour, its id over the head, and a trail behind its feet. Others get a thin grey contour.
 """

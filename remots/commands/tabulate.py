@@ -1,6 +1,6 @@
 """Put the metrics of all sequences into one table.
 
-Example: remots tabulate results/*/evaluation.json --csv metrics.csv --markdown metrics.md
+    remots tabulate results/*/evaluation.json --csv metrics.csv --markdown metrics.md
 
 Ratios are in percent. The last row combines the sequences from their counts, not from the mean of their ratios.
 """
@@ -35,7 +35,9 @@ def run(options: argparse.Namespace) -> None:
     with atomic_outputs(options.csv, options.markdown) as (csv, markdown):
         table.to_csv(csv, index=False, float_format="%.4f")
         markdown.write_text(to_markdown(table), encoding="utf-8")
-    screen = Table(*header())
+    screen = Table()
+    for number, name in enumerate(header()):
+        screen.add_column(name, justify="right" if number else "left")
     for number, cells in enumerate(format_cells(table)):
         screen.add_row(*cells, style="bold" if number == len(results) else None)
     console = Console()

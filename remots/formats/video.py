@@ -131,7 +131,9 @@ class VideoWriter:
     def __init__(self, path: Path | str, fps: float, crf: int = 18, preset: str = "veryfast") -> None:
         self._path = path
         self._rate = Fraction(fps).limit_denominator(1001)
-        self._options = {"crf": str(crf), "preset": preset}
+        # Where the width is no multiple of 16, x264's macroblock tree reads memory that was never written, and two runs
+        # give other bytes.
+        self._options = {"crf": str(crf), "preset": preset, "mbtree": "0"}
         self._container = av.open(str(path), "w", options={"movflags": "+faststart"})
         self._stream: av.VideoStream | None = None
         self._size: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""Crops of people drawn for tests: patches of colour on a body before a background that changes, under changing light."""
+"""Crops of people drawn for tests: patches of colour on a body, before changing backgrounds, in changing light."""
 
 import cv2
 import numpy as np

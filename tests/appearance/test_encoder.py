@@ -94,14 +94,14 @@ def test_what_lies_outside_the_mask_does_not_reach_a_blanked_feature(encoder):
 
 
 def test_an_unknown_backbone_is_answered_with_close_names():
-    with pytest.raises(ValueError, match="no backbone 'seresnext50'; did you mean .*seresnext50_32x4d"):
+    with pytest.raises(ValueError, match=r"no backbone 'seresnext50'; did you mean .*seresnext50_32x4d"):
         Encoder("seresnext50")
     with pytest.raises(ValueError, match="no backbone 'qqqq'"):
         Encoder("qqqq")
 
 
 def test_a_backbone_too_large_for_the_crops_is_answered_in_one_line():
-    with pytest.raises(ValueError, match="cannot take crops of 16x16 px .* another crop size") as error:
+    with pytest.raises(ValueError, match=r"cannot take crops of 16x16 px .* another crop size") as error:
         Encoder("inception_v3", crop_size=(16, 16))
     assert "\n" not in str(error.value)
 
@@ -129,7 +129,7 @@ def test_weights_under_other_names_are_renamed_in_order_or_refused(encoder):
     with pytest.raises(ValueError, match="tensors do not fit test_resnet"):
         rename_in_order(dict(list(other_names.items())[:-1]), encoder)
     swapped = dict(reversed(other_names.items()))
-    with pytest.raises(ValueError, match="does not fit conv1.0.weight of test_resnet: its shape is"):
+    with pytest.raises(ValueError, match=r"does not fit conv1\.0\.weight of test_resnet: its shape is"):
         rename_in_order(swapped, encoder)
 
 

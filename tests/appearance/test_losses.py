@@ -23,9 +23,7 @@ def triplets_by_loops(distances, labels, groups):
         same = [i for i in others if labels[i] == labels[a]]
         different = [i for i in others if labels[i] != labels[a]]
         if same and different:
-            found.append(
-                (a, max(same, key=lambda i: distances[a, i]), min(different, key=lambda i: distances[a, i]))
-            )
+            found.append((a, max(same, key=lambda i: distances[a, i]), min(different, key=lambda i: distances[a, i])))
     return found
 
 

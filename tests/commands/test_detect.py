@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from remots.cli import main
 from remots.formats.sequence import Sequence, write_sequence
 from remots.formats.tables import read_metadata, read_table
-from remots.formats.video import VideoWriter
+from remots.formats.video import VideoWriter, iterate_video, to_rgb
 from remots.masks.rle import Rle, areas, boxes
 from remots.synthetic.scene import SceneParameters, render_scene
 
@@ -49,6 +50,18 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
         detect(sequence, tmp_path / f"{name}.parquet")
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_a_folder_of_images_gives_the_masks_of_the_video_they_come_from(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    video = make_sequence(tmp_path)
+    for number, frame in enumerate(iterate_video(tmp_path / "frames.mp4"), start=1):
+        cv2.imwrite(str(folder / f"{number:06}.png"), to_rgb(frame)[..., ::-1])
+    write_sequence(tmp_path / "images.json", Sequence("street", str(folder), "images", 240, 426, 10.0, 1, 40))
+    for name, sequence in (("video", video), ("images", tmp_path / "images.json")):
+        assert detect(sequence, tmp_path / f"{name}.parquet", "--history-frames", "15") == 0
+    assert (tmp_path / "video.parquet").read_bytes() == (tmp_path / "images.parquet").read_bytes()
 
 
 def test_settings_reach_the_detector(tmp_path: Path) -> None:

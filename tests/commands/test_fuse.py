@@ -71,7 +71,12 @@ def test_two_detectors_become_one_disjoint_set(folder):
     assert table["class_id"].tolist() == [2, 2, 2, 2]
     kept = [block(20, 5, 6, 10), block(0, 0, 6, 10), block(2, 2, 6, 6), block(4, 4, 5, 8)]
     assert table["rle"].tolist() == [mask["counts"] for mask in kept]
-    assert read_metadata(folder / "out" / "masks.parquet", "masks") == {"height_px": HEIGHT, "width_px": WIDTH}
+    assert read_metadata(folder / "out" / "masks.parquet", "masks") == {
+        "height_px": HEIGHT,
+        "width_px": WIDTH,
+        "first_frame": 3,
+        "last_frame": 8,
+    }
 
 
 def test_boxes_and_areas_are_those_of_what_is_left(folder):
@@ -124,7 +129,7 @@ def test_without_detections_the_table_is_empty_and_a_warning_says_so(folder, row
     table = fused_table(folder)
     assert len(table) == 0
     assert "mask_id" in table
-    assert "no mask in street: no detection has a score of at least 0.5" in capsys.readouterr().err
+    assert "street: no mask is left of 0 detections with a score of at least 0.5" in capsys.readouterr().err
 
 
 def test_frames_without_masks_lie_between_others(folder, capsys):

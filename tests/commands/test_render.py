@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +61,15 @@ def test_the_same_flags_write_the_same_bytes_and_another_seed_others(tmp_path: P
         a, b, c = (hashlib.sha256((tmp_path / folder / name).read_bytes()).digest() for folder in "abc")
         assert a == b
         assert a != c
+
+
+def test_the_video_does_not_depend_on_what_lay_in_memory_before(tmp_path: Path) -> None:
+    """Glibc fills new memory with a byte of choice; x264's macroblock tree once read such memory at this width."""
+    words = ["--quiet", "--name", "a", "--pan", "--n-frames", "12", "--height-px", "120", "--width-px", "214"]
+    for byte in ("0", "85"):
+        command = [sys.executable, "-m", "remots", "render", *words, "--out-dir", str(tmp_path / byte)]
+        subprocess.run(command, check=True, env={**os.environ, "MALLOC_PERTURB_": byte})
+    assert (tmp_path / "0" / "frames.mp4").read_bytes() == (tmp_path / "85" / "frames.mp4").read_bytes()
 
 
 def test_nobody_gives_an_empty_truth_and_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

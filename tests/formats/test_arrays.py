@@ -97,8 +97,13 @@ def test_an_array_of_objects_is_refused_and_no_pickle_is_run(tmp_path):
 
 def test_an_array_left_by_an_error_is_not_taken_for_a_whole_one(tmp_path):
     path = tmp_path / "a.npy"
-    with pytest.raises(RuntimeError), ArrayWriter(path, (2, 3), np.uint8) as writer:
-        writer.append(ROWS)
-        raise RuntimeError
+
+    def fail_halfway():
+        with ArrayWriter(path, (2, 3), np.uint8) as writer:
+            writer.append(ROWS)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     with pytest.raises(InputError, match="instead of"):
         ArrayReader(path, (2, 3), np.uint8)
