@@ -200,8 +200,8 @@ class Scene(Section):
     width_px: int = Field(640, ge=64, description="width of the video")
     fps: float = Field(10.0, gt=0, description="frames per second")
     pan: bool = Field(False, description="the camera pans")
-    lookalike: float = Field(0.0, ge=0, le=1, description="share of people who wear the clothes of somebody else")
-    exposure_drift: float = Field(0.0, ge=0, lt=1, description="how far the brightness drifts, as a share")
+    lookalike: float = Field(0.0, ge=0, le=1, description="0 dresses everybody on their own, 1 everybody alike")
+    exposure_drift: float = Field(0.0, ge=0, lt=1, description="relative swing of the exposure over about ten seconds")
     speed: float = Field(1.0, gt=0, description="walking speed, as a multiple of the usual one")
     seed: int = Field(0, ge=0, description="seed of everything in the scene")
 

@@ -133,12 +133,12 @@ class Encoder(nn.Module):
     def preprocess(self, crops: Tensor) -> Tensor:
         """Normalise the colours of crops and replace what lies around the masks; gives shape (n, 3, height, width)."""
         colours = crops[..., :3].permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
-        colours = (colours - self.mean) / self.deviation
+        colours.sub_(self.mean).div_(self.deviation)
         if self.description.background == "kept":
             return colours
         inside = crops[..., 3:].permute(0, 3, 1, 2) >= 128
         if self.description.background == "blanked":
-            return colours * inside
+            return colours.mul_(inside)
         return torch.where(inside, colours, _blur(colours))
 
 

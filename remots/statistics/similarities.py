@@ -92,7 +92,7 @@ def intra_tracklet_similarities(
     """
     order = np.argsort(tracklet_ids, kind="stable")
     starts = np.flatnonzero(np.diff(tracklet_ids[order], prepend=-1))
-    ends = np.append(starts[1:], len(order))
+    ends = np.append(starts[1:], len(order))[: len(starts)]
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         if end - start > 1:
             n_taken = min(end - start, max_observations)

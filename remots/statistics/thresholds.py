@@ -262,10 +262,11 @@ def crossing(intra_frame: SimilarityHistogram, intra_tracklet: SimilarityHistogr
     Returns
     -------
     Threshold
-        The crossing between the two means. Where there is none or more than one, the boundary of least total error
-        between the means. With too few pairs of one population, the other alone: mean + 3 standard deviations of
-        different people, as θ_short (or their quantile of the same tail mass, where that is 1 or more), or the 5 %
-        quantile of the same people. With too few of both, 1: nothing is merged.
+        The crossing between the two means. Where there is none or more than one, or fewer than `min_pairs` pairs of
+        either population, the boundary of least total error between the means. With no pairs at all of one population,
+        the other alone: mean + 3 standard deviations of different people, as θ_short (or their quantile of the same
+        tail mass, where that is 1 or more), or the 5 % quantile of the same people. With no pairs of both, 1: nothing
+        is merged.
 
     Notes
     -----
@@ -277,7 +278,7 @@ def crossing(intra_frame: SimilarityHistogram, intra_tracklet: SimilarityHistogr
     if intra_frame.n >= min_pairs and intra_tracklet.n >= min_pairs:
         value, fallback = _cross(intra_frame, intra_tracklet)
     else:
-        value, fallback = _fall_back_merge(intra_frame, intra_tracklet, min_pairs)
+        value, fallback = _fall_back_merge(intra_frame, intra_tracklet)
     return Threshold(float(value), "crossing", fallback, describe(value, **statistics_of))
 
 
@@ -355,17 +356,18 @@ def least_error_boundary(different: SimilarityHistogram, same: SimilarityHistogr
     return float(edges[best[len(best) // 2]])
 
 
-def _fall_back_merge(different: SimilarityHistogram, same: SimilarityHistogram, min_pairs: int) -> tuple[float, str]:
-    """Give a value where at most one population is large enough, and its description: see `crossing`."""
-    if different.n >= min_pairs:
-        fault = f"only {same.n} intra-tracklet pairs, fewer than {min_pairs}"
-        value = different.mean + PAPER_N_SIGMAS * different.std
-        if value < 1:
-            return value, f"{fault}; mean + 3 standard deviations of the intra-frame similarities instead"
-        value = quantile(different, 1 - upper_tail_mass(PAPER_N_SIGMAS))
-        return value, f"{fault}; the upper quantile of the intra-frame similarities instead"
-    fault = f"only {different.n} intra-frame pairs, fewer than {min_pairs}"
-    if same.n >= min_pairs:
+def _fall_back_merge(different: SimilarityHistogram, same: SimilarityHistogram) -> tuple[float, str]:
+    """Give a value where a population is too small for a crossing, and its description: see `crossing`."""
+    fault = f"only {different.n} intra-frame and {same.n} intra-tracklet pairs"
+    if different.n and same.n:
+        return least_error_boundary(different, same), f"{fault}; {_LEAST_ERROR}"
+    if same.n:
         value = quantile(same, SAME_PERSON_QUANTILE)
         return value, f"{fault}; the {SAME_PERSON_QUANTILE:g} quantile of the intra-tracklet similarities instead"
-    return MERGE_NOTHING, f"{fault}, and only {same.n} intra-tracklet pairs; nothing is merged"
+    if not different.n:
+        return MERGE_NOTHING, f"{fault}; nothing is merged"
+    value = different.mean + PAPER_N_SIGMAS * different.std
+    if value < 1:
+        return value, f"{fault}; mean + {PAPER_N_SIGMAS:g} standard deviations of the intra-frame similarities instead"
+    value = quantile(different, 1 - upper_tail_mass(PAPER_N_SIGMAS))
+    return value, f"{fault}; the upper quantile of the intra-frame similarities instead"

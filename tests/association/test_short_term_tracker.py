@@ -45,7 +45,7 @@ def test_equation_1_is_infinite_without_overlap_and_one_minus_cosine_with_it():
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6))
 def test_equation_1_is_that_of_the_paper_with_norms_written_out(seed):
-    frames, features, pairs, ious = random_video(seed)
+    _, features, pairs, ious = random_video(seed)
     found = pair_distances(features, pairs, ious)
     for (i, j), distance in zip(pairs, found, strict=True):
         f, g = features[i].astype(float), features[j].astype(float)
@@ -53,7 +53,7 @@ def test_equation_1_is_that_of_the_paper_with_norms_written_out(seed):
 
 
 def test_many_pairs_are_compared_in_chunks(monkeypatch):
-    frames, features, pairs, ious = random_video(5, n_frames=8, most=8)
+    _, features, pairs, ious = random_video(5, n_frames=8, most=8)
     whole = pair_distances(features, pairs, ious)
     monkeypatch.setattr("remots.association.short_term_tracker._VALUES_PER_CHUNK", 12)
     assert len(pairs) > 30
@@ -235,9 +235,7 @@ def test_two_people_who_pass_each_other_give_three_tracklets(two_people):
         ious.append(found.iou)
     features = np.array([looks[letter] for names in letters for letter in names], np.float32)
     ids = link_short_tracklets(frames, features, np.concatenate(pairs), np.concatenate(ious), 0.5)
-    tracks = [
-        (letter, tracklet) for letter, tracklet in zip(itertools.chain(*letters), ids.tolist(), strict=True)
-    ]
+    tracks = [(letter, tracklet) for letter, tracklet in zip(itertools.chain(*letters), ids.tolist(), strict=True)]
     assert tracks == [(letter, {"a": 0, "b": 1}[letter]) for names in letters[:3] for letter in names] + [
         (letter, {"a": 2, "b": 1}[letter]) for names in letters[3:] for letter in names
     ]

@@ -122,7 +122,7 @@ def test_an_empty_histogram_has_no_quantiles():
 
 
 def test_a_share_above_one_is_refused():
-    with pytest.raises(ValueError, match="share of 1.5"):
+    with pytest.raises(ValueError, match=r"share of 1\.5"):
         quantile(fill_histogram([np.ones(3)], 10), 1.5)
 
 
