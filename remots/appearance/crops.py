@@ -44,13 +44,9 @@ def cut_crop(image: NDArray[np.uint8], mask: Rle, crop_height_px: int, crop_widt
     if width == 0 or height == 0:
         raise ValueError("an empty mask cannot be cut out")
     crop = np.empty((crop_height_px, crop_width_px, CROP_CHANNELS), np.uint8)
-    # Averaging keeps detail when a crop shrinks; it would show as blocks when one grows.
-    shrinks = height * width > crop_height_px * crop_width_px
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    size = (crop_width_px, crop_height_px)
-    crop[..., :3] = cv2.resize(image[top : top + height, left : left + width], size, interpolation=method)
-    inside = np.ascontiguousarray(decode_crop(mask, left, top, width, height), np.uint8) * 255
-    crop[..., 3] = _binary(cv2.resize(inside, size, interpolation=method))
+    crop[..., :3] = _resize(image[top : top + height, left : left + width], crop_height_px, crop_width_px)
+    inside = np.ascontiguousarray(decode_crop(mask, left, top, width, height), np.float32)
+    crop[..., 3] = _binary(_resize(inside, crop_height_px, crop_width_px))
     return crop
 
 
@@ -64,9 +60,16 @@ def cut_crops(
     return crops
 
 
-def _binary(resized: NDArray[Any]) -> NDArray[np.uint8]:
+def _resize(pixels: NDArray[Any], height_px: int, width_px: int) -> NDArray[Any]:
+    """Average along a side that shrinks, so that nothing thin is skipped; interpolate along one that grows."""
+    height, width = pixels.shape[:2]
+    shrunk = cv2.resize(pixels, (min(width, width_px), min(height, height_px)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(shrunk, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
+
+
+def _binary(coverage: NDArray[Any]) -> NDArray[np.uint8]:
     """Set to 255 what is at least half covered; a mask too thin for that keeps what it touches."""
-    covered = resized >= 128
+    covered = coverage >= 0.5
     if not covered.any():
-        covered = resized > 0
+        covered = coverage > 0
     return covered.astype(np.uint8) * np.uint8(255)

@@ -5,14 +5,16 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from remots.association.short_term_tracker import TrackletSummary
 from remots.errors import InputError
 from remots.statistics.histograms import SimilarityHistogram
 from remots.statistics.thresholds import Threshold
+
+if TYPE_CHECKING:  # the tracker's solver takes long to import, and most readers of these files do not need it
+    from remots.association.short_term_tracker import TrackletSummary
 
 # Pairs of one frame, of adjacent frames where geometry alone decides, and of one short tracklet.
 POPULATIONS = ("intra_frame", "sure_link", "intra_tracklet")
@@ -122,7 +124,7 @@ def read_threshold(path: Path | str) -> Threshold:
     return Threshold(float(value), values["rule"], values["fallback"], values["statistics"])
 
 
-def write_summary(path: Path, summary: TrackletSummary, threshold: Threshold) -> None:
+def write_summary(path: Path, summary: "TrackletSummary", threshold: Threshold) -> None:
     """Write what the short tracklets look like and the θ_short they come from as JSON, keys sorted."""
     _write_json(path, {**asdict(summary), "theta_short": threshold.value})
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_PAIRS_PER_CHUNK = 2**20
 # Further away than any frame; twice of it still fits into an int64.
 _FAR = np.array([np.iinfo(np.int64).max // 4])
 
@@ -130,29 +131,51 @@ def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int) -> CandidatePa
     by_first = np.argsort(ranges.first, kind="stable")
     firsts = ranges.first[by_first]
     low = np.searchsorted(firsts, ranges.last, side="right")
-    high = np.searchsorted(firsts, ranges.last + max_gap_frames, side="right")
-    n_later = high - low
-    earlier = np.repeat(np.arange(len(firsts)), n_later)
-    later = by_first[np.arange(len(earlier)) - np.repeat(np.cumsum(n_later) - n_later - low, n_later)]
-    gaps = ranges.first[later] - ranges.last[earlier]
-    a, b, gaps = _sort_and_drop_repeats(ranges.tracklet_ids[earlier], ranges.tracklet_ids[later], gaps)
+    n_later = np.searchsorted(firsts, ranges.last + max_gap_frames, side="right") - low
+    parts = [
+        _pair_up(ranges, by_first, low[rows], n_later[rows], rows)
+        for rows in np.split(np.arange(len(low)), _chunk_bounds(n_later))
+    ]
+    a, b, gaps = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    if len(ranges.first) > ranges.n_tracklets or np.any(np.diff(ranges.first) < 0):
+        a, b, gaps = _sort_and_drop_repeats(a, b, gaps)
     if len(ranges.first) > ranges.n_tracklets:  # only tracklets with holes can be near each other and share a frame
         apart = np.array([gap_frames(ranges.of(i), ranges.of(j)) > 0 for i, j in zip(a, b, strict=True)], bool)
         a, b, gaps = a[apart], b[apart], gaps[apart]
-    return CandidatePairs(a.astype(np.int32), b.astype(np.int32), gaps.astype(np.int32))
+    return CandidatePairs(a, b, gaps)
+
+
+def _chunk_bounds(n_later: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cut the rows where they have made up `_PAIRS_PER_CHUNK` pairs, so that only the result is large."""
+    return np.flatnonzero(np.diff(np.cumsum(n_later) // _PAIRS_PER_CHUNK)) + 1
+
+
+def _pair_up(
+    ranges: RangeTable,
+    by_first: NDArray[np.int64],
+    low: NDArray[np.int64],
+    n_later: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Pair each row with the `n_later` ranges from place `low` on, in the order of their first frames."""
+    earlier = np.repeat(rows, n_later)
+    later = by_first[np.arange(len(earlier)) - np.repeat(np.cumsum(n_later) - n_later - low, n_later)]
+    gaps = ranges.first[later] - ranges.last[earlier]
+    return _sort_and_drop_repeats(ranges.tracklet_ids[earlier], ranges.tracklet_ids[later], gaps)
 
 
 def _sort_and_drop_repeats(
-    one: NDArray[np.int64], other: NDArray[np.int64], gaps: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    one: NDArray[np.integer[Any]], other: NDArray[np.integer[Any]], gaps: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Sort pairs by their smaller and larger id; keep each pair once, with its smallest gap, and none with itself."""
     n_ids, n_gaps = int(one.max(initial=0) + other.max(initial=0)) + 1, int(gaps.max(initial=0)) + 1
-    keys = (np.minimum(one, other) * n_ids + np.maximum(one, other)) * n_gaps + gaps  # one number sorts fastest
+    keys = np.minimum(one, other).astype(np.int64)  # one number sorts fastest
+    keys = (keys * n_ids + np.maximum(one, other)) * n_gaps + gaps
     keys.sort()
     pairs, gaps = np.divmod(keys, n_gaps)
     a, b = np.divmod(pairs, n_ids)
     kept = (np.diff(pairs, prepend=-1) != 0) & (a != b)
-    return a[kept], b[kept], gaps[kept]
+    return a[kept].astype(np.int32), b[kept].astype(np.int32), gaps[kept].astype(np.int32)
 
 
 def gap_frames(one: FrameRanges, other: FrameRanges) -> int:
@@ -167,6 +190,8 @@ def gap_frames(one: FrameRanges, other: FrameRanges) -> int:
     int, in frames
         0 where they share a frame, 1 where one ends in the frame before the other begins.
     """
+    if len(one.first) == len(other.first) == 1:
+        return int(max(one.first[0] - other.last[0], other.first[0] - one.last[0], 0))
     return int(gaps_to_ranges(one, other.first, other.last).min())
 
 

@@ -1,9 +1,9 @@
 """Clustering of tracklets to tracks: centroid linkage under constraints, on a sparse graph (paper 2.5)."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from remots.rows import FeatureRows
 
 # Features that are compared at once: 16 MB as float32.
 _VALUES_PER_CHUNK = 2**22
+_PAIRS_PER_CHUNK = 2**12
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,16 @@ def merge_tracklets(
     return _number_tracks(clustering.roots(), ranges), clustering.merges()
 
 
+# Distance, two clusters, and their versions, by which an outdated pair is known. Pairs sort as merges are made.
+_Pair = tuple[float, int, int, int, int]
+
+
+class _NearPairs(NamedTuple):
+    distance: NDArray[np.float64]
+    a: NDArray[np.int32]
+    b: NDArray[np.int32]
+
+
 class _Clustering:
     """Clusters in the making; each is named by its smallest tracklet, and what other names hold is outdated."""
 
@@ -189,27 +200,60 @@ class _Clustering:
         self._n_ranges = np.diff(ranges.offsets)
         self._table = ranges
         self._ranges: dict[int, FrameRanges] = {}
-        self._first_neighbours, self._offsets = _neighbour_lists(pairs, len(sums))
+        self._later = _neighbour_lists(pairs.a, pairs.b, len(sums))
+        self._earlier = _neighbour_lists(pairs.b, pairs.a, len(sums))
         self._neighbours: dict[int, NDArray[np.int32]] = {}
-        self._heap = self._near_pairs(pairs)
+        self._near_pairs = _near_pairs(self._sums, self._sizes, pairs, max_distance)
+        self._heap: list[tuple[float, int, int, int, int, Iterator[_Pair]]] = []
         self._done: list[tuple[int, int, float, int]] = []
 
-    def _near_pairs(self, pairs: CandidatePairs) -> list[tuple[float, int, int, int, int]]:
-        """Entries of the heap: distance, two clusters, and their versions. Sorted, which makes them a heap."""
-        distances = tracklet_distances(self._sums, self._sizes, pairs)
-        near = np.flatnonzero(distances <= self._max_distance)
-        near = near[np.argsort(distances[near], kind="stable")]  # pairs come sorted by their ids
-        zeros = [0] * len(near)
-        return list(
-            zip(distances[near].tolist(), pairs.a[near].tolist(), pairs.b[near].tolist(), zeros, zeros, strict=True)
-        )
-
     def run(self) -> None:
-        """Merge until no pair is near enough."""
+        """Merge until no pair is near enough.
+
+        Pairs come from sorted sources, one for the tracklets and one a cluster made; the heap holds the next of each.
+        """
+        self._add_next(self._first_pairs())
         while self._heap:
-            distance, a, b, version_a, version_b = heapq.heappop(self._heap)
+            distance, a, b, version_a, version_b, source = heapq.heappop(self._heap)
             if self._versions[a] == version_a and self._versions[b] == version_b:
                 self._merge(a, b, distance)
+            self._add_next(source)
+
+    def _add_next(self, source: Iterator[_Pair]) -> None:
+        pair = next(source, None)
+        if pair is not None:
+            heapq.heappush(self._heap, (*pair, source))
+
+    def _first_pairs(self) -> Iterator[_Pair]:
+        """Yield the pairs of tracklets of which neither has been merged yet, nearest first."""
+        versions = self._versions
+        for start in range(0, len(self._near_pairs.a), _PAIRS_PER_CHUNK):
+            columns = (column[start : start + _PAIRS_PER_CHUNK].tolist() for column in self._near_pairs)
+            for distance, a, b in zip(*columns, strict=True):
+                if versions[a] == 0 and versions[b] == 0:
+                    yield distance, a, b, 0, 0
+
+    def _pairs_of(self, cluster: int, others: NDArray[np.int32]) -> Iterator[_Pair]:
+        """Yield the pairs of a new cluster that are still up to date, nearest first."""
+        products = self._sums[others] @ self._sums[cluster]
+        distances = 1 - products.astype(np.float64) / (self._sizes[others] * self._sizes[cluster])
+        near = np.flatnonzero(distances <= self._max_distance)
+        near = near[np.argsort(distances[near], kind="stable")]  # others come sorted, as ties ask for
+        return self._while_current(cluster, distances[near].tolist(), others[near].tolist())
+
+    def _while_current(self, cluster: int, distances: list[float], others: list[int]) -> Iterator[_Pair]:
+        versions = self._versions
+        version = versions[cluster]
+        other_versions = [versions[other] for other in others]
+        for distance, other, other_version in zip(distances, others, other_versions, strict=True):
+            if versions[cluster] != version:
+                return
+            if versions[other] != other_version:
+                continue
+            if cluster < other:
+                yield distance, cluster, other, version, other_version
+            else:
+                yield distance, other, cluster, other_version, version
 
     def _merge(self, a: int, b: int, distance: float) -> None:
         """Merge two clusters, unless they share a frame."""
@@ -231,7 +275,7 @@ class _Clustering:
         neighbours = self._join_neighbours(a, b)
         self._neighbours[a] = neighbours
         self._neighbours.pop(b, None)
-        self._push_pairs(a, neighbours)
+        self._add_next(self._pairs_of(a, neighbours))
 
     def _join_neighbours(self, a: int, b: int) -> NDArray[np.int32]:
         """Give the clusters that either was next to, ascending, less those that surely share a frame with the union."""
@@ -248,34 +292,20 @@ class _Clustering:
 
         For clusters without holes that is all there is to know; those that it misses are found when they come up.
         """
-        ranges, first, last = self._ranges_of(cluster), self._first[others], self._last[others]
-        shared: NDArray[np.bool_] = gaps_to_ranges(ranges, first, last) == 0
-        unclear = np.flatnonzero(shared & (self._n_ranges[others] > 1))
-        if len(unclear):
-            at_first = gaps_to_ranges(ranges, first[unclear], first[unclear]) == 0
-            shared[unclear] = at_first | (gaps_to_ranges(ranges, last[unclear], last[unclear]) == 0)
+        first, last = self._first[others], self._last[others]
+        with_holes = np.flatnonzero(self._n_ranges[others] > 1)
+        ends = (first[with_holes], last[with_holes])
+        gaps = gaps_to_ranges(self._ranges_of(cluster), np.concatenate([first, *ends]), np.concatenate([last, *ends]))
+        shared: NDArray[np.bool_] = gaps[: len(others)] == 0
+        shared[with_holes] = np.any(gaps[len(others) :].reshape(2, -1) == 0, axis=0)
         return shared
-
-    def _push_pairs(self, cluster: int, others: NDArray[np.int32]) -> None:
-        products = self._sums[others] @ self._sums[cluster]
-        distances = 1 - products.astype(np.float64) / (self._sizes[others] * self._sizes[cluster])
-        near = distances <= self._max_distance
-        version = self._versions[cluster]
-        for distance, other in zip(distances[near].tolist(), others[near].tolist(), strict=True):
-            if cluster < other:
-                entry = (distance, cluster, other, version, self._versions[other])
-            else:
-                entry = (distance, other, cluster, self._versions[other], version)
-            heapq.heappush(self._heap, entry)
 
     def _ranges_of(self, cluster: int) -> FrameRanges:
         return self._ranges.get(cluster) or self._table.of(cluster)
 
     def _neighbours_of(self, cluster: int) -> NDArray[np.int32]:
         kept = self._neighbours.get(cluster)
-        if kept is None:
-            return self._first_neighbours[self._offsets[cluster] : self._offsets[cluster + 1]]
-        return kept
+        return np.concatenate([self._later.of(cluster), self._earlier.of(cluster)]) if kept is None else kept
 
     def _find_roots(self, tracklets: NDArray[np.int32]) -> NDArray[np.int32]:
         """Look up the clusters that the tracklets belong to now, and shorten the way for the next time."""
@@ -300,12 +330,31 @@ class _Clustering:
         )
 
 
-def _neighbour_lists(pairs: CandidatePairs, n_tracklets: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Write the pairs as lists of neighbours: those of tracklet i are neighbours[offsets[i]:offsets[i + 1]]."""
-    own = np.concatenate([pairs.a, pairs.b])
-    order = np.argsort(own, kind="stable")
-    neighbours = np.concatenate([pairs.b, pairs.a])[order]
-    return neighbours, np.concatenate([[0], np.cumsum(np.bincount(own, minlength=n_tracklets))])
+def _near_pairs(
+    sums: NDArray[np.float32], sizes: NDArray[np.float64], pairs: CandidatePairs, max_distance: float
+) -> _NearPairs:
+    """Sort the pairs of tracklets that are near enough by distance; they come sorted by their ids."""
+    distances = tracklet_distances(sums, sizes, pairs)
+    near = np.flatnonzero(distances <= max_distance)
+    near = near[np.argsort(distances[near], kind="stable")]
+    return _NearPairs(distances[near], pairs.a[near], pairs.b[near])
+
+
+@dataclass(frozen=True)
+class _NeighbourLists:
+    """Neighbours of all tracklets, one list after the other."""
+
+    neighbours: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    def of(self, tracklet: int) -> NDArray[np.int32]:
+        return self.neighbours[self.offsets[tracklet] : self.offsets[tracklet + 1]]
+
+
+def _neighbour_lists(own: NDArray[np.int32], other: NDArray[np.int32], n_tracklets: int) -> _NeighbourLists:
+    """Collect the other ends of each tracklet's pairs."""
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=n_tracklets))])
+    return _NeighbourLists(other[np.argsort(own, kind="stable")], offsets)
 
 
 def _extents(ranges: RangeTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

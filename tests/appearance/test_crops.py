@@ -28,6 +28,16 @@ def test_a_crop_half_as_large_averages_four_pixels():
     np.testing.assert_allclose(crop[..., :3], means, atol=1)
 
 
+def test_a_pixel_of_the_crop_is_inside_where_at_least_half_of_it_is():
+    dense = np.zeros(IMAGE.shape[:2], bool)
+    dense[0:32, 0:32] = True
+    dense[0:2, 1:4:2] = [[False, True], [False, False]]  # of the first four pixels two are left, of the next four three
+    dense[2:4, 0:2] = [[True, False], [False, False]]
+    crop = cut_crop(IMAGE, encode(dense), 16, 16)
+    assert crop[0, :2, 3].tolist() == [255, 255]
+    assert crop[1, 0, 3] == 0
+
+
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_the_mask_of_a_crop_is_never_empty_and_holds_two_values(data):

@@ -1,6 +1,6 @@
 """Images a second of the real training and embedding, against the bare network on random numbers in the same process.
 
-The difference is what sampling, reading, alteration, mining, the loss, Adam and the log cost. Rounds of both alternate, the
+The difference is what sampling, reading, alteration, mining, loss, Adam and log cost. Rounds of both alternate, the
 middle one counts, and on a CPU it is processor time that is measured, so that other work on the machine weighs little.
 """
 
