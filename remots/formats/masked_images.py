@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from remots.errors import InputError
 from remots.formats.frames import iterate_images
 from remots.formats.sequence import Sequence
-from remots.formats.tables import iterate_frames, read_metadata
+from remots.formats.sequence_masks import iterate_sequence_masks
 from remots.masks.rle import Rle
 
 
@@ -43,19 +42,7 @@ def iterate_masked_images(
         `iterate_images`.
     """
     size = (sequence.height_px, sequence.width_px)
-    facts = read_metadata(table, kind)
-    found = (facts.get("height_px", size[0]), facts.get("width_px", size[1]))
-    if found != size:
-        raise InputError(
-            f"{table}: masks of frames of {found[1]}x{found[0]} px, but {sequence.sequence} has {size[1]}x{size[0]}; "
-            "take the masks of this video"
-        )
     images = iterate_images(sequence)
-    for frame, columns in iterate_frames(table, kind):
-        if not sequence.first_frame <= frame <= sequence.last_frame:
-            raise InputError(
-                f"{table}: has masks in frame {frame}, but {sequence.sequence} has only the frames "
-                f"{sequence.first_frame} to {sequence.last_frame}; take the masks of this video"
-            )
+    for frame, columns in iterate_sequence_masks(sequence, table, kind):
         image = next(image for number, image in images if number == frame)
         yield frame, image, [Rle(size=size, counts=counts) for counts in columns["rle"]]

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from remots.errors import InputError
 from remots.formats.every_frame import fill_frames
 from remots.formats.frames import iterate_images
 from remots.formats.results import read_track_of_mask
 from remots.formats.sequence import Sequence
-from remots.formats.tables import count_rows, iterate_frames, read_metadata
+from remots.formats.sequence_masks import iterate_sequence_masks
+from remots.formats.tables import count_rows
 from remots.masks.rle import Rle
 
 
@@ -48,25 +48,9 @@ def iterate_tracked_images(
         If a file cannot be read, or if the tables do not belong together or to the sequence.
     """
     size = (sequence.height_px, sequence.width_px)
-    facts = read_metadata(masks, "masks")
-    if (found := (facts.get("height_px", size[0]), facts.get("width_px", size[1]))) != size:
-        raise InputError(
-            f"{masks}: masks of frames of {found[1]}x{found[0]} px, but {sequence.sequence} has "
-            f"{size[1]}x{size[0]} px; take the sequence.json of these masks"
-        )
     track_of_mask = read_track_of_mask(short_tracklets, tracks, count_rows(masks, "masks"))
     no_rows = {"mask_id": np.zeros(0, dtype=np.int64), "rle": np.zeros(0, dtype=object)}
-    rows = fill_frames(_iterate_rows(sequence, masks), sequence, no_rows)
+    rows = fill_frames(iterate_sequence_masks(sequence, masks, "masks"), sequence, no_rows)
     for (frame, image), columns in zip(iterate_images(sequence), rows, strict=True):
         found_masks = [Rle(size=size, counts=counts) for counts in columns["rle"]]
         yield TrackedImage(frame, image, found_masks, track_of_mask[columns["mask_id"]])
-
-
-def _iterate_rows(sequence: Sequence, masks: Path | str) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
-    for frame, columns in iterate_frames(masks, "masks"):
-        if not sequence.first_frame <= frame <= sequence.last_frame:
-            raise InputError(
-                f"{masks}: has masks in frame {frame}, but {sequence.sequence} has only the frames "
-                f"{sequence.first_frame} to {sequence.last_frame}; take the sequence.json of these masks"
-            )
-        yield frame, columns

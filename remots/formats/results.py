@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from remots.errors import InputError
 from remots.formats.sequence import Sequence
-from remots.formats.tables import count_rows, describe_frames, iterate_frames, read_metadata, read_table
+from remots.formats.sequence_masks import iterate_sequence_masks
+from remots.formats.tables import count_rows, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -78,19 +79,10 @@ def iterate_tracked_frames(
     InputError
         If the tables do not belong together or to the sequence, or if a track has two masks in a frame.
     """
-    facts = read_metadata(masks, "masks")
-    expected, found = [(size["height_px"], size["width_px"]) for size in (describe_frames(sequence), facts)]
-    if found != expected:
-        raise InputError(
-            f"{masks}: its masks are of frames of {found[1]}x{found[0]} px, but {sequence.sequence} has "
-            f"{expected[1]}x{expected[0]} px; take the sequence.json of these masks"
-        )
     track_of_mask = read_track_of_mask(short_tracklets, tracks, count_rows(masks, "masks"))
     if n_lost := np.count_nonzero(track_of_mask == NO_TRACK):
         logger.warning("%s: %d masks are in no track and left out", masks, n_lost)
-    for frame, columns in iterate_frames(masks, "masks"):
-        if not sequence.first_frame <= frame <= sequence.last_frame:
-            raise InputError(f"{masks}: frame {frame} is not one of {sequence.sequence}; take its own sequence.json")
+    for frame, columns in iterate_sequence_masks(sequence, masks, "masks"):
         columns["track_id"] = track_of_mask[columns["mask_id"]]
         columns = {name: column[columns["track_id"] != NO_TRACK] for name, column in columns.items()}
         _check_one_mask_per_track(tracks, frame, columns["track_id"])

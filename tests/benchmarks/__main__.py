@@ -16,7 +16,9 @@ def main(names: list[str]) -> None:
         table.add_column(column, overflow="fold")
     for name in names or BENCHMARKS:
         for row in importlib.import_module(f"tests.benchmarks.{name}").measure():
-            table.add_row(name, *(_cell(row.get(key, "")) for key in ["what", "ours", "peer", "peer_value", "ratio", "goal"]))
+            table.add_row(
+                name, *(_cell(row.get(key, "")) for key in ["what", "ours", "peer", "peer_value", "ratio", "goal"])
+            )
     Console(width=150).print(table)
 
 

@@ -67,7 +67,9 @@ def _steps(folder: Path, encoder: Path) -> Iterator[tuple[str, list[str]]]:
     yield "histogram intra", ["histogram", *features, *files("--out", "histograms_intra.npz")]
     short = files("--histograms", "histograms_intra.npz", "--out", "threshold_short.json")
     yield "threshold-short", ["threshold-short", *short]
-    tracklets = files("--threshold", "threshold_short.json", "--out", "tracklets.parquet", "--summary", "tracklets.json")
+    tracklets = files(
+        "--threshold", "threshold_short.json", "--out", "tracklets.parquet", "--summary", "tracklets.json"
+    )
     yield "associate", ["associate", *features, *tracklets]
     inter = files("--short-tracklets", "tracklets.parquet", "--out", "histograms_inter.npz")
     yield "histogram inter", ["histogram", *features, *inter]

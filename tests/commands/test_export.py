@@ -128,12 +128,12 @@ def test_what_is_written_can_be_imported_again(tmp_path):
 
 def wrong_size(folder):
     write_sequence(folder / "sequence.json", some_sequence(2, 5, 48, 64))
-    return "masks.parquet: its masks are of frames of 32x24 px, but street has 64x48 px"
+    return "masks.parquet: masks of frames of 32x24 px, but street has 64x48 px"
 
 
 def other_frames(folder):
     write_sequence(folder / "sequence.json", some_sequence(3, 5))
-    return "masks.parquet: frame 2 is not one of street"
+    return "masks.parquet: has masks in frame 2, but street has only the frames 3 to 5"
 
 
 def two_masks_in_a_frame(folder):

@@ -95,8 +95,8 @@ def test_a_track_with_two_masks_in_a_frame_is_refused(tmp_path):
 def test_masks_of_another_sequence_are_refused(tmp_path):
     masks = write_masks(tmp_path, [(2, block(0, 0, 2, 2))])
     tables = write_join(tmp_path, [(0, 1)], [(1, 7)])
-    with pytest.raises(InputError, match="its masks are of frames of 32x24 px, but street has 64x48 px"):
+    with pytest.raises(InputError, match="masks of frames of 32x24 px, but street has 64x48 px"):
         list(iterate_tracked_frames(some_sequence(height=48, width=64), masks, *tables))
-    with pytest.raises(InputError, match="frame 2 is not one of street"):
+    with pytest.raises(InputError, match="has masks in frame 2, but street has only the frames 3 to 5"):
         list(iterate_tracked_frames(some_sequence(3, 5), masks, *tables))
     assert np.array_equal(read_track_of_mask(*tables, 1), [7])
