@@ -1,5 +1,4 @@
 # What all rules share: the checked configuration, the sample sheet, and the flags and code of each verb.
-import os
 import sys
 from pathlib import Path
 
@@ -11,13 +10,11 @@ sys.path.insert(0, str(ROOT))
 from remots.commands.settings_flags import format_flags
 from remots.errors import InputError
 from remots.formats.sample_sheet import detector_names, read_sample_sheet
+from remots.job_environment import set_job_environment
 from remots.provenance import code_digest
 from remots.settings import parse_config
 
-# Jobs run `python -m remots` with the interpreter that runs Snakemake (or that of the rule's conda environment) and
-# with the code of this checkout.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(os.pathsep)
+set_job_environment(ROOT)
 
 try:
     SETTINGS = parse_config(config, "config")
