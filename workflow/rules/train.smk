@@ -38,7 +38,7 @@ rule initialise:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=flags("initialise"),
+        settings=f"{flags('initialise')} {flags('crop')}",
         code=code("initialise"),
     shell:
         "python -m remots initialise --out {output:q} {params.settings} 2> {log:q}"
