@@ -68,7 +68,7 @@ def _steps(folder: Path, encoder: Path) -> Iterator[tuple[str, list[str]]]:
     features = files("--masks", "masks.parquet", "--features", "features.npy", "--warped-iou", "warped_iou.parquet")
     yield "histogram intra", ["histogram", *features, *files("--out", "histograms_intra.npz")]
     short = files("--histograms", "histograms_intra.npz", "--out", "threshold_short.json")
-    # The features are of a random network; the paper's rule would leave single masks, and merging would have all the work.
+    # The features are a random network's; the paper's rule would leave single masks, and merging all the work.
     yield "threshold-short", ["threshold-short", *short, "--rule", "sure_links"]
     tracklets = files(
         "--threshold", "threshold_short.json", "--out", "tracklets.parquet", "--summary", "tracklets.json"
