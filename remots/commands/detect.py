@@ -16,8 +16,7 @@ from remots.errors import InputError
 from remots.formats.atomic import atomic_output
 from remots.formats.frames import iterate_images, sample_images
 from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter, describe_frames
-from remots.masks.rle import areas, boxes
+from remots.formats.tables import TableWriter, describe_frames, geometry_columns
 from remots.progress import track
 from remots.settings import Detect
 
@@ -56,16 +55,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _tabulate(frame: int, instances: list[Instance]) -> dict[str, object]:
-    masks = [instance.mask for instance in instances]
-    left, top, width, height = boxes(masks).T
     return {
-        "frame": [frame] * len(masks),
+        "frame": [frame] * len(instances),
         "class_id": [instance.class_id for instance in instances],
         "score": [instance.score for instance in instances],
-        "left_px": left,
-        "top_px": top,
-        "width_px": width,
-        "height_px": height,
-        "area_px": areas(masks),
-        "rle": [mask["counts"] for mask in masks],
+        **geometry_columns([instance.mask for instance in instances]),
     }

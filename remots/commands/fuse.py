@@ -17,9 +17,8 @@ from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_output
 from remots.formats.pooled_detections import iterate_pooled_frames
 from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter, describe_frames
+from remots.formats.tables import TableWriter, describe_frames, geometry_columns
 from remots.masks.fusion import fuse_masks
-from remots.masks.rle import areas, boxes
 from remots.progress import track
 from remots.settings import Fuse
 
@@ -68,5 +67,4 @@ def run(options: argparse.Namespace) -> None:
 def _fuse_frame(detections: dict[str, np.ndarray], settings: Fuse) -> dict[str, Any]:
     fused = fuse_masks(list(detections["mask"]), detections["score"], settings.iom_threshold, settings.min_area_px)
     columns: dict[str, Any] = {name: detections[name][fused.kept] for name in ("class_id", "score")}
-    columns |= dict(zip(("left_px", "top_px", "width_px", "height_px"), boxes(fused.masks).T, strict=True))
-    return columns | {"area_px": areas(fused.masks), "rle": [mask["counts"] for mask in fused.masks]}
+    return columns | geometry_columns(fused.masks)

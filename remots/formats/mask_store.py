@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from remots.errors import InputError
 from remots.formats.mask_source import IGNORE_CLASS_ID, NO_OBJECT_ID, FoundMask, MaskSource
+from remots.formats.tables import geometry_columns
 from remots.masks.overlap import pairwise_iou
-from remots.masks.rle import Rle, areas, boxes
+from remots.masks.rle import Rle
 
 _BATCH = 2048
 
@@ -162,16 +163,10 @@ def tabulate_masks(frames: Iterable[FrameMasks]) -> Iterator[dict[str, NDArray[n
     frames = iter(frames)
     while chunk := list(islice(frames, max(1, _BATCH // 8))):
         masks = [mask for found in chunk for mask in found.masks]
-        left, top, width, height = boxes(masks).T
         yield {
             "frame": np.repeat([found.frame for found in chunk], [len(found.masks) for found in chunk]),
             "class_id": np.concatenate([found.class_ids for found in chunk]),
             "object_id": np.concatenate([found.object_ids for found in chunk]),
             "score": np.concatenate([found.scores for found in chunk]),
-            "left_px": left,
-            "top_px": top,
-            "width_px": width,
-            "height_px": height,
-            "area_px": areas(masks),
-            "rle": [mask["counts"] for mask in masks],
+            **geometry_columns(masks),
         }

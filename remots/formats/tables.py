@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from remots.errors import InputError
 from remots.formats.sequence import Sequence
+from remots.masks.rle import Rle, areas, boxes
 
 ROWS_PER_GROUP = 4096
 
@@ -73,6 +74,23 @@ def write_table(path: Path, kind: str, columns: Mapping[str, Any], metadata: Map
 def describe_frames(sequence: Sequence) -> dict[str, int]:
     """Give the facts about the frames that belong into the metadata of a table of masks."""
     return {name: getattr(sequence, name) for name in ("height_px", "width_px", "first_frame", "last_frame")}
+
+
+def geometry_columns(masks: list[Rle]) -> dict[str, Any]:
+    """Give the columns of a table of masks that follow from the masks themselves.
+
+    Parameters
+    ----------
+    masks : list of Rle, length n_masks
+        Of one or more frames.
+
+    Returns
+    -------
+    dict of str to array or list, each of length n_masks
+        Columns left_px, top_px, width_px, height_px, area_px and rle.
+    """
+    sides = dict(zip(("left_px", "top_px", "width_px", "height_px"), boxes(masks).T, strict=True))
+    return {**sides, "area_px": areas(masks), "rle": [mask["counts"] for mask in masks]}
 
 
 class TableWriter:
