@@ -9,6 +9,7 @@ import argparse
 import logging
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -22,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("evaluations", nargs="*", type=Path, metavar="EVALUATION.json", help="from remots evaluate")
-    parser.add_argument("--csv", required=True, type=Path, help="the table to write, for programs")
-    parser.add_argument("--markdown", required=True, type=Path, help="the table to write, for people")
+    parser.add_argument("--csv", type=Path, help="write the table for programs")
+    parser.add_argument("--markdown", type=Path, help="write the table for people")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -32,9 +33,6 @@ def run(options: argparse.Namespace) -> None:
         table = tabulate_results(results)
     except (ValueError, KeyError) as error:
         raise InputError(f"{', '.join(map(str, options.evaluations))}: {error}") from error
-    with atomic_outputs(options.csv, options.markdown) as (csv, markdown):
-        table.to_csv(csv, index=False, float_format="%.4f")
-        markdown.write_text(to_markdown(table), encoding="utf-8")
     screen = Table()
     for number, name in enumerate(header()):
         screen.add_column(name, justify="right" if number else "left")
@@ -46,4 +44,16 @@ def run(options: argparse.Namespace) -> None:
     console.print(screen)
     if not results:
         logger.warning("no evaluation was given: the table has no rows")
-    logger.info("%d sequences -> %s, %s", len(results), options.csv, options.markdown)
+    _write(table, options.csv, options.markdown)
+
+
+def _write(table: pd.DataFrame, csv: Path | None, markdown: Path | None) -> None:
+    outputs = [path for path in (csv, markdown) if path]
+    with atomic_outputs(*outputs) as temporary:
+        path_of = dict(zip(outputs, temporary, strict=True))
+        if csv:
+            table.to_csv(path_of[csv], index=False, float_format="%.4f")
+        if markdown:
+            path_of[markdown].write_text(to_markdown(table), encoding="utf-8")
+    for path in outputs:
+        logger.info("%d rows -> %s", len(table), path)

@@ -49,6 +49,13 @@ def test_the_same_evaluations_give_the_same_bytes(evaluations, tmp_path):
     assert contents[0] == contents[1]
 
 
+def test_without_files_to_write_the_table_is_only_shown(evaluations, tmp_path, capsys):
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["tabulate", *map(str, evaluations)]) == 0
+    assert "combined" in capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_without_evaluations_the_table_has_only_its_header(tmp_path, capsys):
     assert tabulate(tmp_path) == 0
     table = pd.read_csv(tmp_path / "metrics.csv")
