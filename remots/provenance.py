@@ -63,7 +63,7 @@ def _reachable(module: str) -> set[str]:
 
 @cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Modules of the package that this one imports, at its top or inside a function."""
+    """Modules of the package that this one imports, at its top, inside a function, or by a name in a string."""
     found: set[str] = set()
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
@@ -71,6 +71,8 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)  # a module that is imported by its name, as detectors are
     return tuple(name for name in found if name not in LEFT_OUT and _source(name) is not None)
 
 

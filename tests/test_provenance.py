@@ -34,6 +34,11 @@ def test_a_verb_takes_in_the_modules_it_needs_and_no_others() -> None:
     assert not [name for name in modules if name.startswith(("remots.appearance", "remots.synthetic"))]
 
 
+def test_a_detector_that_is_imported_by_its_name_counts_too() -> None:
+    assert "remots.detectors.motion" in modules_of("detect")
+    assert "remots.detectors.silhouettes" in modules_of("detect")
+
+
 def test_an_unknown_verb_is_refused() -> None:
     with pytest.raises(ValueError, match="no verb 'mend'"):
         code_digest("mend")

@@ -8,6 +8,7 @@ ROOT = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(ROOT))
 
 from remots.commands.settings_flags import format_flags
+from remots.detectors.registry import DETECTORS as RUN_BY_NAME
 from remots.errors import InputError
 from remots.formats.sample_sheet import detector_names, read_sample_sheet
 from remots.job_environment import set_job_environment
@@ -26,9 +27,8 @@ RESULTS = SETTINGS.results
 TARGETS = [name for name, row in SAMPLES.items() if row.split == "target"]
 TRAINING = [name for name, row in SAMPLES.items() if row.split == "train"]
 EVALUATED = [name for name in TARGETS if SAMPLES[name].ground_truth]
+# A name in RUN_BY_NAME finds the masks itself; anything else in the sample sheet is a file with masks.
 DETECTORS = {name: detector_names(SAMPLES[name]) for name in TARGETS}
-# Detectors that find the masks themselves; anything else in the sample sheet is a file with masks.
-RUN_BY_NAME = ["motion"]
 
 
 def any_of(names):
