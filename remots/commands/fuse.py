@@ -65,6 +65,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _fuse_frame(detections: dict[str, np.ndarray], settings: Fuse) -> dict[str, Any]:
-    fused = fuse_masks(list(detections["mask"]), detections["score"], settings.iom_threshold, settings.min_area_px)
+    fused = fuse_masks(
+        list(detections["mask"]),
+        detections["score"],
+        settings.overlap_threshold,
+        settings.min_area_px,
+        settings.overlap_metric,
+    )
     columns: dict[str, Any] = {name: detections[name][fused.kept] for name in ("class_id", "score")}
     return columns | geometry_columns(fused.masks)

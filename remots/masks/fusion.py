@@ -33,7 +33,7 @@ class FusedMasks(NamedTuple):
 def fuse_masks(
     masks: Sequence[Rle],
     scores: NDArray[np.floating[Any]],
-    iom_threshold: float,
+    overlap_threshold: float,
     min_area_px: int,
     overlap_metric: OverlapMetric = "iom",
 ) -> FusedMasks:
@@ -45,12 +45,13 @@ def fuse_masks(
         The masks of all detectors in one frame, well-formed (see `remots.masks.rle.check_rles`), in any order.
     scores : ndarray of float, shape (n,)
         The detectors' scores.
-    iom_threshold : float in [0, 1]
-        A mask is dropped where its IoM with a kept mask of higher score exceeds this.
+    overlap_threshold : float in [0, 1]
+        A mask is dropped where its overlap with a kept mask of higher score exceeds this.
     min_area_px : int
-        A mask of which fewer pixels are left in the end is dropped; an empty one always is.
+        A mask with fewer pixels takes no part; one of which fewer are left in the end is dropped. An empty mask always
+        is. 1 is the paper's reading, which knows no specks.
     overlap_metric : {"iom", "iou"}
-        What `iom_threshold` is compared with. The paper's is IoM; IoU is there to measure the difference.
+        What `overlap_threshold` is compared with; the paper's is IoM.
 
     Returns
     -------
@@ -70,11 +71,11 @@ def fuse_masks(
     """
     _check(masks, scores)
     mask_areas = areas(masks)
-    ranks = _rank(masks, scores, mask_areas)
+    ranks = _rank(masks, scores, mask_areas, max(min_area_px, 1))
     ranked = [masks[index] for index in ranks]
     ranked_areas = mask_areas[ranks]
     box_overlaps = _box_overlaps_px(boxes(ranked))
-    kept = _suppress(ranked, ranked_areas, box_overlaps, iom_threshold, overlap_metric)
+    kept = _suppress(ranked, ranked_areas, box_overlaps, overlap_threshold, overlap_metric)
     rest = _give_to_first([ranked[index] for index in kept], box_overlaps[np.ix_(kept, kept)] > 0)
     large_enough = np.flatnonzero(areas(rest) >= max(min_area_px, 1))
     return FusedMasks(ranks[kept[large_enough]], [rest[index] for index in large_enough])
@@ -88,12 +89,18 @@ def _check(masks: Sequence[Rle], scores: NDArray[np.floating[Any]]) -> None:
     check_same_size(masks)
 
 
-def _rank(masks: Sequence[Rle], scores: NDArray[np.floating[Any]], mask_areas: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the indices of the masks that are not empty, from the highest score to the lowest."""
+def _rank(
+    masks: Sequence[Rle], scores: NDArray[np.floating[Any]], mask_areas: NDArray[np.int64], min_area_px: int
+) -> NDArray[np.int64]:
+    """Give the indices of the masks that are large enough, from the highest score to the lowest.
+
+    A smaller mask would be dropped in the end in any case. Until then it could only do harm: under IoM a speck on a
+    person, with a higher score, suppresses the person.
+    """
     keys = zip((-scores).tolist(), (-mask_areas).tolist(), [mask["counts"] for mask in masks], strict=True)
     order = [index for _, index in sorted(zip(keys, range(len(masks)), strict=True))]
     ranks = np.array(order, np.int64)
-    return ranks[mask_areas[ranks] > 0]
+    return ranks[mask_areas[ranks] >= min_area_px]
 
 
 def _box_overlaps_px(mask_boxes: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -86,7 +86,7 @@ def two_frames() -> list[np.ndarray]:
 def masks_of_a_crowd() -> list[Rle]:
     """Disjoint masks of people."""
     masks, scores = crowded_frame(80)
-    return fuse_masks(masks, scores, iom_threshold=0.5, min_area_px=30).masks[:N_MASKS]
+    return fuse_masks(masks, scores, overlap_threshold=0.5, min_area_px=30).masks[:N_MASKS]
 
 
 def _milliseconds(run: Callable[[], object]) -> float:

@@ -12,6 +12,15 @@ from remots.masks.rle import areas, boxes, check_rle, decode, encode, encode_cro
 from tests.masks.drawing import slow_fusion
 
 HEIGHT, WIDTH = 20, 30
+FLAGS = [
+    "--detections",
+    "--sequence",
+    "--out",
+    "--overlap-metric",
+    "--overlap-threshold",
+    "--min-area-px",
+    "--min-score",
+]
 
 
 def block(left, top, width, height):
@@ -99,9 +108,9 @@ def test_the_order_of_detectors_and_of_rows_does_not_change_a_byte(folder):
         mixed = sorted((rows[i] for i in order), key=lambda row: row[0])
         split = [mixed[0::2], mixed[1::2]]
         tables = [write_detections(folder / f"{name}.parquet", part) for name, part in zip("ab", split, strict=True)]
-        assert fuse(folder, *tables, flags=["--min-area-px", "1", "--iom-threshold", "0.25"]) == 0
+        assert fuse(folder, *tables, flags=["--min-area-px", "1", "--overlap-threshold", "0.25"]) == 0
         outputs.append((folder / "out" / "masks.parquet").read_bytes())
-        assert fuse(folder, *reversed(tables), flags=["--min-area-px", "1", "--iom-threshold", "0.25"]) == 0
+        assert fuse(folder, *reversed(tables), flags=["--min-area-px", "1", "--overlap-threshold", "0.25"]) == 0
         outputs.append((folder / "out" / "masks.parquet").read_bytes())
     assert len(set(outputs)) == 1
     assert 6 <= len(fused_table(folder)) < len(rows)
@@ -116,11 +125,25 @@ def test_settings_choose_scores_areas_and_overlaps(folder):
         (["--min-score", "0.71"], 1),
         (["--min-score", "0"], 2),
         (["--min-score", "0", "--min-area-px", "9"], 3),
-        (["--iom-threshold", "0.4"], 1),
+        (["--overlap-threshold", "0.4"], 1),
         (["--min-area-px", "41"], 1),
     ):
         assert fuse(folder, a, flags=flags) == 0
         assert len(fused_table(folder)) == n_kept, flags
+
+
+def test_a_part_of_a_person_is_dropped_under_iom_and_cut_from_the_person_under_iou(folder):
+    rows = [(3, 0.9, block(2, 2, 8, 6)), (3, 0.7, block(0, 0, 12, 18))]
+    a = write_detections(folder / "a.parquet", rows)
+    for flags, areas_px in (([], [48]), (["--overlap-metric", "iou"], [48, 168])):
+        assert fuse(folder, a, flags=flags) == 0
+        assert fused_table(folder)["area_px"].tolist() == areas_px
+
+
+def test_an_unknown_overlap_metric_is_refused(folder, capsys):
+    table = write_detections(folder / "a.parquet", [(4, 0.9, block(0, 0, 9, 9))])
+    assert fuse(folder, table, flags=["--overlap-metric", "dice"]) == 2
+    assert "dice" in complaint(capsys, folder)
 
 
 @pytest.mark.parametrize("rows", [[], [(4, 0.1, block(0, 0, 9, 9))]])
@@ -179,14 +202,14 @@ def test_missing_files_wrong_tables_and_wrong_settings_end_in_one_line(folder, c
     (folder / "text.parquet").write_text("not a table")
     assert fuse(folder, folder / "text.parquet") == 2
     assert "text.parquet: not a readable parquet file" in complaint(capsys, folder)
-    assert fuse(folder, table, flags=["--iom-threshold", "1.5"]) == 2
-    assert "--iom-threshold is 1.5" in complaint(capsys, folder)
+    assert fuse(folder, table, flags=["--overlap-threshold", "1.5"]) == 2
+    assert "--overlap-threshold is 1.5" in complaint(capsys, folder)
 
 
 def test_every_setting_of_the_section_is_a_flag(capsys):
     assert main(["fuse", "--help"]) == 0
     shown = capsys.readouterr().out
-    for flag in ("--detections", "--sequence", "--out", "--iom-threshold", "--min-area-px", "--min-score"):
+    for flag in FLAGS:
         assert flag in shown
 
 

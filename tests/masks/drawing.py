@@ -43,15 +43,16 @@ def slow_iou(mask: np.ndarray, other: np.ndarray) -> float:
 def slow_fusion(
     stack: np.ndarray, scores: np.ndarray, threshold: float, min_area_px: int, ratio: Callable[..., float] = slow_iom
 ) -> list[tuple[int, np.ndarray]]:
-    """The paper's listing on dense frames: sort, suppress one by one, give pixels away, drop the small."""
+    """The paper's listing on dense frames: drop specks, sort, suppress one by one, give pixels away, drop the small."""
+    smallest_px = max(min_area_px, 1)
     rank = sorted(range(len(stack)), key=lambda i: (-scores[i], -stack[i].sum(), encode(stack[i])["counts"], i))
     kept = []
     for index in rank:
-        if stack[index].any() and all(ratio(stack[index], stack[other]) <= threshold for other in kept):
+        if stack[index].sum() >= smallest_px and all(ratio(stack[index], stack[other]) <= threshold for other in kept):
             kept.append(index)
     claimed = np.zeros(stack.shape[1:], np.bool_)
     rest = []
     for index in kept:
         rest.append(stack[index] & ~claimed)
         claimed |= stack[index]
-    return [(index, mask) for index, mask in zip(kept, rest, strict=True) if mask.sum() >= max(min_area_px, 1)]
+    return [(index, mask) for index, mask in zip(kept, rest, strict=True) if mask.sum() >= smallest_px]

@@ -100,6 +100,28 @@ def test_a_mask_left_with_too_few_pixels_is_dropped():
     assert len(fuse_masks([front, behind], scores, 0.5, 13).kept) == 1
 
 
+def test_a_speck_of_high_score_takes_no_part_and_the_person_under_it_stays_whole():
+    person, speck = encode_crop(np.ones((10, 6)), 5, 5, (20, 20)), encode_crop(np.ones((2, 2)), 7, 8, (20, 20))
+    scores = np.array([0.6, 0.9])
+    for metric in ("iom", "iou"):
+        fused = fuse_masks([person, speck], scores, 0.5, 5, metric)
+        assert fused.kept.tolist() == [0]
+        assert fused.masks == [person]
+    # Four pixels are no speck where four are enough: the paper's reading, in which the speck suppresses the person.
+    assert fuse_masks([person, speck], scores, 0.5, 4).kept.tolist() == [1]
+
+
+@settings(deadline=None, max_examples=100)
+@given(scored_masks(), thresholds, st.integers(2, 6), st.sampled_from(["iom", "iou"]))
+def test_masks_that_are_too_small_from_the_start_change_nothing(scored, threshold, min_area_px, metric):
+    stack, scores = scored
+    large = np.flatnonzero(stack.sum((1, 2)) >= min_area_px)
+    fused = fuse_masks(encode_all(stack), scores, threshold, min_area_px, metric)
+    without = fuse_masks(encode_all(stack[large]), scores[large], threshold, min_area_px, metric)
+    assert fused.masks == without.masks
+    assert fused.kept.tolist() == large[without.kept].tolist()
+
+
 def test_of_equal_scores_the_larger_mask_comes_first():
     small, large = encode(np.array([[1, 1, 0, 0]])), encode(np.array([[0, 1, 1, 1]]))
     for masks in ([small, large], [large, small]):
