@@ -16,7 +16,7 @@ from remots.errors import InputError
 
 VERBS_BY_STEP = {
     "scene": ["render"],
-    "masks": ["probe", "import-detections", "import-truth", "detect", "fuse"],
+    "masks": ["probe", "import-truth", "detect", "join", "fuse"],
     "appearance": ["crop", "initialise", "train", "embed"],
     "short-term tracker": ["warp", "histogram", "threshold-short", "associate"],
     "merging": ["threshold-merge", "merge"],

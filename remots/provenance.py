@@ -6,6 +6,7 @@ its verb's modules as a parameter: after an edit exactly the rules that run the 
 
 import ast
 import hashlib
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ LEFT_OUT = ("remots.settings", "remots.cli", "remots.progress", "remots.provenan
 DIGEST_CHARACTERS = 12
 
 
-def code_digest(verb: str) -> str:
+def code_digest(verb: str, without: Collection[str] = ()) -> str:
     """Digest the code that a verb runs: its module and every module of the package that it imports, in turn.
 
     Comments, docstrings and layout do not count, so that better wording does not train encoders again.
@@ -24,6 +25,8 @@ def code_digest(verb: str) -> str:
     ----------
     verb : str
         For instance ``"merge"``.
+    without : collection of str
+        Modules that this run of the verb does not use, such as the other detectors.
 
     Returns
     -------
@@ -39,7 +42,7 @@ def code_digest(verb: str) -> str:
     if _source(module) is None:
         raise ValueError(f"no verb {verb!r}")
     digest = hashlib.sha256()
-    for name in sorted(_reachable(module)):
+    for name in sorted(_reachable(module, without)):
         digest.update(name.encode())
         digest.update(_bare_code(name).encode())
     return digest.hexdigest()[:DIGEST_CHARACTERS]
@@ -50,15 +53,15 @@ def modules_of(verb: str) -> list[str]:
     return sorted(_reachable(f"{PACKAGE}.commands.{verb.replace('-', '_')}"))
 
 
-def _reachable(module: str) -> set[str]:
-    seen: set[str] = set()
+def _reachable(module: str, without: Collection[str] = ()) -> set[str]:
+    seen: set[str] = set(without)
     waiting = [module]
     while waiting:
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
             waiting += _imports(name)
-    return seen
+    return seen.difference(without)
 
 
 @cache

@@ -4,12 +4,13 @@ From these models come the check of ``config.yaml``, the JSON schemas in ``workf
 the flags of the verbs. A section bears the name of the rule and verb that uses it.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from remots.errors import InputError
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # of what gives its name to a file or folder
 Background = Literal["kept", "blanked", "blurred"]
 Stage = Literal["pretrained", "intra", "inter"]
 
@@ -20,19 +21,49 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ImportDetections(Section):
-    """Read the masks of a detector that has already run (COCO results, MOTS text, PNG)."""
+class Network(Section):
+    """Find masks with a network (paper 2.1): detectors `detectron2`, `mmdet`, `torchvision` and `transformers`."""
 
-    category: int = Field(1, ge=0, description="category_id of the class to track in COCO results (1 = person)")
-    class_id: Literal[1, 2] = Field(
-        2, description="class id of the tracked objects in MOTS text (2 = pedestrian, 1 = car)"
+    detector: Literal["detectron2", "mmdet", "torchvision", "transformers"] = Field(
+        description="the framework; left out where the detector bears its name"
     )
-    min_score: float = Field(0.0, ge=0, le=1, description="detections with a lower score are left out")
+    model: str | None = Field(
+        None,
+        description="config of the framework's zoo by name, or a path; empty: the paper's Cascade Mask R-CNN X152 "
+        "(detectron2) and Mask R-CNN X-101-64x4d (mmdet), else a Mask R-CNN ResNet-50 (torchvision), a Mask2Former "
+        "(transformers)",
+    )
+    weights: str = Field(
+        "zoo", min_length=1, description="checkpoint file, or `zoo`: fetched by the framework where there is a network"
+    )
+    classes: list[str] = Field(
+        ["person"], min_length=1, description="classes to find, by the names that the network has for them"
+    )
+    class_id: Literal[1, 2] = Field(2, description="class id of what is found, in MOTS text (2 = pedestrian, 1 = car)")
+    min_score: float = Field(0.1, ge=0, le=1, description="instances with a lower score are left out")
+    short_side_px: int | None = Field(
+        None, ge=32, description="images are scaled to this short side; empty: as the model has it"
+    )
+    long_side_px: int | None = Field(
+        None, ge=32, description="and less where the long side would exceed this; empty: as the model has it"
+    )
+    flip: bool = Field(False, description="find instances in the mirrored image, too; the fusion drops what repeats")
+    batch_size: int = Field(1, ge=1, description="images that go through the network together")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="`auto` (the first GPU, else the CPU), `cpu`, `cuda`, `cuda:1`",
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="arithmetic of the network")
+    overrides: list[str] = Field(
+        [], description="KEY=VALUE in the framework's own config language, such as MODEL.RPN.POST_NMS_TOPK_TEST=500"
+    )
 
 
-class Detect(Section):
+class Motion(Section):
     """Find moving objects in front of a static camera, without any weights (detector `motion`)."""
 
+    detector: Literal["motion"] = "motion"
     history_frames: int = Field(
         200, ge=2, description="frames, spread over the video, from which the background is learnt"
     )
@@ -46,13 +77,41 @@ class Detect(Section):
     blur_px: float = Field(0.6, ge=0, description="standard deviation in px of the blur against noise; 0: none")
 
 
+class Precomputed(Section):
+    """Read masks that a detector has found elsewhere: the files of the sample sheet (detector `precomputed`)."""
+
+    detector: Literal["precomputed"] = "precomputed"
+    category: int = Field(1, ge=0, description="category_id of the class to track in COCO results (1 = person)")
+    class_id: Literal[1, 2] = Field(
+        2, description="class id of the tracked objects in MOTS text (2 = pedestrian, 1 = car)"
+    )
+    min_score: float = Field(0.0, ge=0, le=1, description="detections with a lower score are left out")
+
+
+DetectorSection = Annotated[Network | Motion | Precomputed, Field(discriminator="detector")]
+# Every detector, and the section with its settings.
+DETECTOR_SECTIONS: dict[str, type[Network | Motion | Precomputed]] = {
+    "detectron2": Network,
+    "mmdet": Network,
+    "torchvision": Network,
+    "transformers": Network,
+    "motion": Motion,
+    "precomputed": Precomputed,
+}
+
+
 class Fuse(Section):
     """Fuse the masks of all detectors into one disjoint set per frame (paper 2.1)."""
 
-    iom_threshold: float = Field(
-        0.5, ge=0, le=1, description="a mask is dropped where its IoM with a mask of higher score exceeds this"
+    overlap_metric: Literal["iom", "iou"] = Field(
+        "iom", description="intersection over the smaller mask (paper), or over the union"
     )
-    min_area_px: int = Field(30, ge=1, description="masks with fewer pixels, after overlaps are resolved, are dropped")
+    overlap_threshold: float = Field(
+        0.5, ge=0, le=1, description="a mask is dropped where it overlaps further than this with one of higher score"
+    )
+    min_area_px: int = Field(
+        30, ge=1, description="masks with fewer pixels are dropped, before and after overlaps are resolved"
+    )
     min_score: float = Field(0.5, ge=0, le=1, description="detections with a lower score do not take part")
 
 
@@ -136,10 +195,10 @@ class Histogram(Section):
 class ThresholdShort(Section):
     """θ_short, below which two masks of adjacent frames are never linked (paper 2.3)."""
 
-    rule: Literal["mean_plus_sigmas", "quantile", "sure_links"] = Field(
-        "mean_plus_sigmas",
-        description="mean plus deviations of intra-frame similarities (paper), their upper quantile of the same tail "
-        "mass, or a lower quantile of the sure links between adjacent frames",
+    rule: Literal["sure_links", "mean_plus_sigmas", "quantile"] = Field(
+        "sure_links",
+        description="a lower quantile of the sure links between adjacent frames, mean plus deviations of intra-frame "
+        "similarities (paper), or their upper quantile of the same tail mass",
     )
     n_sigmas: float = Field(
         3.0, gt=0, description="standard deviations above the mean; also sets the tail mass of `quantile`"
@@ -149,13 +208,30 @@ class ThresholdShort(Section):
     value: float | None = Field(None, ge=-1, le=1, description="a similarity set by hand instead of the rule")
 
 
+class Associate(Section):
+    """Link masks of adjacent frames to short-term tracklets (paper 2.3)."""
+
+    assignment: Literal["most_similar", "most_links"] = Field(
+        "most_similar",
+        description="the greatest sum of similarity above θ_short, or as many links as possible (paper)",
+    )
+    ambiguity_margin: float = Field(
+        1.0,
+        ge=0,
+        description="a link is refused where another candidate of one of its masks is as similar within so many "
+        "standard deviations of the sure links; 0 refuses none (paper)",
+    )
+
+
 class ThresholdMerge(Section):
     """θ_merge, the similarity under which tracklets are never merged (paper 2.5)."""
 
-    rule: Literal["crossing"] = Field(
-        "crossing", description="where the histograms of different and of same people cross (paper)"
+    rule: Literal["candidates", "candidate_looks", "crossing"] = Field(
+        "candidates",
+        description="where a pair of tracklets that may be merged is as likely the same person as not, by looks and by "
+        "place, or by looks alone; or where the histograms of different and of same people cross (paper)",
     )
-    min_pairs: int = Field(30, ge=2, description="with fewer pairs in either histogram the rule falls back")
+    min_pairs: int = Field(30, ge=2, description="with fewer pairs of either kind the rule falls back")
     value: float | None = Field(None, ge=-1, le=1, description="a similarity set by hand instead of the rule")
 
 
@@ -212,8 +288,12 @@ class Config(Section):
     sequences: str = Field("config/sequences.tsv", description="the sample sheet")
     results: str = Field("results", description="folder of the results")
     scenes: dict[str, Scene] = Field(default_factory=dict, description="scenes to render before anything else, by name")
-    import_detections: ImportDetections = Field(default_factory=ImportDetections)
-    detect: Detect = Field(default_factory=Detect)
+    detectors: dict[Annotated[str, Field(pattern=NAME_PATTERN)], DetectorSection] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="settings of `detectron2`, `mmdet`, `torchvision`, `transformers`, `motion` and `precomputed`, "
+        "and detectors of your own under another name: see `detectors.NAME`",
+    )
     fuse: Fuse = Field(default_factory=Fuse)
     crop: Crop = Field(default_factory=Crop)
     initialise: Initialise = Field(default_factory=Initialise)
@@ -222,11 +302,24 @@ class Config(Section):
     warp: Warp = Field(default_factory=Warp)
     histogram: Histogram = Field(default_factory=Histogram)
     threshold_short: ThresholdShort = Field(default_factory=ThresholdShort)
+    associate: Associate = Field(default_factory=Associate)
     threshold_merge: ThresholdMerge = Field(default_factory=ThresholdMerge)
     merge: Merge = Field(default_factory=Merge)
     export: Export = Field(default_factory=Export)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     overlay: Overlay = Field(default_factory=Overlay)
+
+    @field_validator("detectors", mode="before")
+    @classmethod
+    def _add_every_detector(cls, given: Any) -> Any:
+        """Let each detector be there under its own name, and name the framework where that is its name."""
+        if not isinstance(given, dict):
+            return given
+        named = {
+            name: {"detector": name, **values} if isinstance(values, dict) and name in DETECTOR_SECTIONS else values
+            for name, values in given.items()
+        }
+        return {name: {"detector": name} for name in DETECTOR_SECTIONS} | named
 
 
 def parse_config(values: dict[str, Any], source: str) -> Config:
@@ -270,11 +363,14 @@ def describe_first_error(error: ValidationError, model: type[BaseModel]) -> str:
         For instance ``"merge.max_gap_frames is -3: input should be greater than or equal to 1"``.
     """
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    place = _place(first["loc"])
+    key = ".".join(place)
     if first["type"] == "extra_forbidden":
         return f"unknown key {key}; allowed here: {', '.join(_keys_beside(model, first['loc']))}"
     if first["type"] == "missing":
         return f"{key} is missing"
+    if first["type"].startswith("union_tag"):
+        return f"{key}.detector is missing or unknown; one of {', '.join(DETECTOR_SECTIONS)}"
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if not key:  # a rule that spans several keys
@@ -282,12 +378,20 @@ def describe_first_error(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{key} is {first['input']!r}: {message}"
 
 
+def _place(location: tuple[int | str, ...]) -> list[str]:
+    """Name the keys that lead to an error; a detector's kind, which pydantic puts between them, is none."""
+    parts = [str(part) for part in location]
+    return parts[:2] + parts[3:] if parts[:1] == ["detectors"] else parts
+
+
 def _keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    for part in location[:-1]:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+    parts = [str(part) for part in location]
+    if parts[0] == "detectors" and len(parts) > 2:
+        return list(DETECTOR_SECTIONS[parts[2]].model_fields)
+    if parts[0] == "scenes" and len(parts) > 2:
+        return list(Scene.model_fields)
+    for part in parts[:-1]:
+        annotation = model.model_fields[part].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation
-        else:  # a scene, which lies one level deeper under its own name
-            model = Scene
-            break
     return list(model.model_fields)

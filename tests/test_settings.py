@@ -58,7 +58,7 @@ def test_every_committed_config_is_valid(path: Path) -> None:
         ({"marge": {}}, "unknown key marge; allowed here: sequences"),
         ({"warp": {"flow": "raft"}}, "warp.flow is 'raft': input should be 'dis_ultrafast'"),
         ({"scenes": {"a": {"people": 3}}}, "unknown key scenes.a.people; allowed here: n_frames"),
-        ({"fuse": {"iom_threshold": "high"}}, "fuse.iom_threshold is 'high'"),
+        ({"fuse": {"overlap_threshold": "high"}}, "fuse.overlap_threshold is 'high'"),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_what_is_allowed(values: dict[str, object], message: str) -> None:

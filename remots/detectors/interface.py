@@ -1,10 +1,11 @@
 """What every detector looks like from outside."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from remots.masks.rle import Rle
 
@@ -21,9 +22,9 @@ class Instance:
 
 
 class Detector(Protocol):
-    """Finds instances in images, one image at a time."""
+    """Finds instances in images."""
 
-    def prepare(self, images: Iterable[np.ndarray]) -> None:
+    def prepare(self, images: Iterable[NDArray[np.uint8]]) -> None:
         """Look at the video before anything is detected; called once.
 
         Parameters
@@ -32,17 +33,17 @@ class Detector(Protocol):
             RGB, in the order of the video; a detector that needs none of them does not start the iteration.
         """
 
-    def detect(self, image: np.ndarray) -> list[Instance]:
-        """Find what there is in an image.
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Instance]]:
+        """Find what there is in images.
 
         Parameters
         ----------
-        image : ndarray of uint8, shape (height, width, 3)
-            RGB; the images of a video come in their order.
+        images : sequence of ndarray of uint8, shape (height, width, 3)
+            RGB, of one size; the images of a video come in their order.
 
         Returns
         -------
-        list of Instance
-            Masks of the size of the image, not empty; they may overlap and repeat.
+        list of list of Instance
+            For each image, masks of its size, not empty; they may overlap and repeat.
         """
         ...

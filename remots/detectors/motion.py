@@ -1,10 +1,11 @@
 """People who move in front of a static camera, found without any weights: real masks for any such video."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from remots.detectors.camera_motion import CameraMotion
 from remots.detectors.interface import Instance
@@ -61,7 +62,7 @@ class MotionDetector:
         self._background.setBackgroundRatio(BACKGROUND_SHARE)
         self._usual: UsualHeight | None = None
 
-    def prepare(self, images: Iterable[np.ndarray]) -> None:
+    def prepare(self, images: Iterable[NDArray[np.uint8]]) -> None:
         """Learn the background, and how high people are at each row of the picture.
 
         Parameters
@@ -84,8 +85,11 @@ class MotionDetector:
         learnt = boxes[int(FIRST_LEARNT_SHARE * len(boxes)) :]
         self._usual = learn_usual_height(learnt)
 
-    def detect(self, image: np.ndarray) -> list[Instance]:
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Instance]]:
         """Find moving people; see `Detector.detect`. Scores are high for solid silhouettes of the usual height."""
+        return [self._detect_one(image) for image in images]
+
+    def _detect_one(self, image: NDArray[np.uint8]) -> list[Instance]:
         moving = self._find_moving(image, self._rate)
         wholes = join_fragments(find_silhouettes(moving, self._min_height_px), self._usual, self._min_height_px)
         columns = [part for whole in wholes for part in split_group(whole, self._usual, self._max_aspect_ratio)]

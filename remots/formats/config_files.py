@@ -14,7 +14,15 @@ from pydantic.fields import FieldInfo
 
 from remots.errors import InputError
 from remots.formats.sample_sheet import SampleRow
-from remots.settings import Config, Scene, Section, parse_config
+from remots.settings import Config, Motion, Network, Precomputed, Scene, Section, parse_config
+
+# Sections that stand under a name that the user chooses, or that names a detector.
+NAMED_SECTIONS: list[tuple[str, type[Section]]] = [
+    ("detectors.NAME", Network),
+    ("detectors.motion", Motion),
+    ("detectors.precomputed", Precomputed),
+    ("scenes.NAME", Scene),
+]
 
 
 def read_config(path: Path | str) -> Config:
@@ -40,8 +48,8 @@ def config_as_yaml() -> str:
     for name, field in Config.model_fields.items():
         section = _section(field)
         if section is None:
-            value = {} if name == "scenes" else field.default
-            lines += ["", f"# {field.description}", f"{name}: {_as_yaml(value)}"]
+            default = field.get_default(call_default_factory=True)
+            lines += ["", f"# {field.description}", f"{name}: {_as_yaml(default)}"]
             continue
         lines += ["", f"# {_first_line(section)}", f"{name}:"]
         for key, inner in section.model_fields.items():
@@ -61,14 +69,16 @@ def config_as_readme() -> str:
         "\n".join(_table("column", SampleRow)),
         "## `config.yaml`",
         "`remots config > config.yaml` writes all of it at its defaults. A key that is left out keeps its default. "
-        "Changing a key re-runs the rule of that name, and what follows from it.",
+        "Changing a key re-runs the rule of that name (of `detectors.NAME`: `detect` with that detector), and what "
+        "follows from it.",
         "\n".join(_table("key", Config, leave_out_sections=True)),
     ]
     for name, field in Config.model_fields.items():
         section = _section(field)
         if section is not None:
             parts += [f"### `{name}`", _first_line(section), "\n".join(_table("key", section))]
-    parts += ["### `scenes.NAME`", _first_line(Scene), "\n".join(_table("key", Scene))]
+    for place, section in NAMED_SECTIONS:
+        parts += [f"### `{place}`", _first_line(section), "\n".join(_table("key", section))]
     return "\n\n".join(parts) + "\n"
 
 

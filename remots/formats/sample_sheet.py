@@ -2,13 +2,14 @@
 
 import csv
 from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from remots.errors import InputError
-from remots.settings import describe_first_error
+from remots.settings import NAME_PATTERN, describe_first_error
 
 
 def _split_list(cell: object) -> object:
@@ -19,12 +20,16 @@ def _empty_is_none(cell: object) -> object:
     return None if cell == "" else cell
 
 
+def _empty_is_one(cell: object) -> object:
+    return 1 if cell == "" else cell
+
+
 class SampleRow(BaseModel):
     """One sequence of the sample sheet; unknown columns are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sequence: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name, also of its folder of results")
+    sequence: str = Field(pattern=NAME_PATTERN, description="name, also of its folder of results")
     split: Literal["train", "target"] = Field(
         description="`target`: masks get identities; `train`: its ground truth supplies half of each mini-batch"
     )
@@ -33,7 +38,9 @@ class SampleRow(BaseModel):
     )
     detections: Annotated[list[str], BeforeValidator(_split_list)] = Field(
         default_factory=list,
-        description="comma-separated: masks (COCO results .json, MOTS .txt, PNG folder) or `motion`; for targets",
+        description="for targets, comma-separated: detectors by name (`detectron2`, `mmdet`, `torchvision`, "
+        "`transformers`, `motion`, or your own from `detectors` in the config), and files of masks that were found "
+        "elsewhere (COCO results .json, MOTS .txt, PNG folder)",
     )
     ground_truth: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
         None, description="MOTS .txt or PNG folder; train sequences need it, targets with it are evaluated"
@@ -44,13 +51,16 @@ class SampleRow(BaseModel):
     last_frame: Annotated[int | None, BeforeValidator(_empty_is_none)] = Field(
         None, ge=1, description="last frame to use; empty: to the end"
     )
+    detection_jobs: Annotated[int, BeforeValidator(_empty_is_one)] = Field(
+        1, ge=1, description="parts of the video in which a network detects side by side, each on its own GPU; empty: 1"
+    )
 
     @model_validator(mode="after")
     def _fits_its_split(self) -> "SampleRow":
         if self.split == "train" and self.ground_truth is None:
             raise ValueError("a train sequence needs ground_truth (MOTS .txt or PNG folder)")
         if self.split == "target" and not self.detections:
-            raise ValueError("a target sequence needs detections (mask files, or `motion` for a static camera)")
+            raise ValueError("a target sequence needs detections (mask files, or detectors such as `motion`)")
         if self.first_frame and self.last_frame and self.first_frame > self.last_frame:
             raise ValueError(f"first_frame {self.first_frame} comes after last_frame {self.last_frame}")
         return self
@@ -89,6 +99,29 @@ def read_sample_sheet(path: Path | str) -> list[SampleRow]:
     return rows
 
 
+def check_detectors(rows: Iterable[SampleRow], detectors: Collection[str]) -> None:
+    """Make sure that each word under `detections` that cannot be a file is a detector.
+
+    Parameters
+    ----------
+    rows : iterable of SampleRow
+    detectors : collection of str
+        The names of the config's detectors.
+
+    Raises
+    ------
+    InputError
+        With the sequence, the word, and the detectors that there are.
+    """
+    for row in rows:
+        for source in row.detections:
+            place = f"sequence {row.sequence}: {source!r} under detections"
+            if source == "precomputed":
+                raise InputError(f"{place} needs no name: write the file with masks itself")
+            if source not in detectors and _is_bare_word(source):
+                raise InputError(f"{place} is no detector, and no file with masks; there is {', '.join(detectors)}")
+
+
 def detector_names(row: SampleRow) -> dict[str, str]:
     """Name each source of detections of a row: a detector by its own name, a file by its stem.
 
@@ -111,6 +144,11 @@ def detector_names(row: SampleRow) -> dict[str, str]:
             name, number = f"{stem}_{number}", number + 1
         names[name] = source
     return names
+
+
+def _is_bare_word(source: str) -> bool:
+    path = Path(source)
+    return path.name == source and not path.suffix and not path.exists()
 
 
 def _read_lines(path: Path | str) -> list[tuple[int, list[str]]]:

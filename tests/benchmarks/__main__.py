@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ["fusion", "tracking", "merging", "memory", "training"]
+BENCHMARKS = ["fusion", "tracking", "merging", "memory", "training", "detectors"]
 
 
 def main(names: list[str]) -> None:

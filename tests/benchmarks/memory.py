@@ -57,9 +57,10 @@ def _steps(folder: Path, encoder: Path) -> Iterator[tuple[str, list[str]]]:
     yield "probe", ["probe", str(folder / "frames.mp4"), "--name", "long", *files("--out", "sequence.json")]
     for name in ("a", "b"):
         source = str(folder / f"detections_{name}.json")
-        yield f"import-detections {name}", ["import-detections", source, *sequence, *files("--out", f"{name}.parquet")]
+        precomputed = ["detect", "--detector", "precomputed", "--masks", source]
+        yield f"detect precomputed {name}", [*precomputed, *sequence, *files("--out", f"{name}.parquet")]
     yield "import-truth", ["import-truth", str(folder / "truth.txt"), *sequence, *files("--out", "truth.parquet")]
-    yield "detect", ["detect", "--detector", "motion", *sequence, *files("--out", "motion.parquet")]
+    yield "detect motion", ["detect", "--detector", "motion", *sequence, *files("--out", "motion.parquet")]
     yield "fuse", ["fuse", *files("--detections", "a.parquet", "b.parquet", "--out", "masks.parquet"), *sequence]
     crop_size = ["--crop-height-px", "32", "--crop-width-px", "16"]
     yield "crop", ["crop", *sequence, *files("--masks", "masks.parquet", "--out", "crops.npy"), *crop_size]
@@ -76,10 +77,11 @@ def _steps(folder: Path, encoder: Path) -> Iterator[tuple[str, list[str]]]:
     yield "associate", ["associate", *features, *tracklets]
     inter = files("--short-tracklets", "tracklets.parquet", "--out", "histograms_inter.npz")
     yield "histogram inter", ["histogram", *features, *inter]
+    placed = files("--short-tracklets", "tracklets.parquet", "--features", "features.npy", "--masks", "masks.parquet")
     merge_threshold = files("--histograms", "histograms_inter.npz", "--out", "threshold_merge.json")
-    yield "threshold-merge", ["threshold-merge", *merge_threshold]
+    yield "threshold-merge", ["threshold-merge", *placed, *merge_threshold]
     merged = files("--threshold", "threshold_merge.json", "--out", "tracks.parquet", "--merges", "merges.parquet")
-    yield "merge", ["merge", *files("--short-tracklets", "tracklets.parquet", "--features", "features.npy"), *merged]
+    yield "merge", ["merge", *placed, *merged]
     tracks = files("--masks", "masks.parquet", "--short-tracklets", "tracklets.parquet", "--tracks", "tracks.parquet")
     results = files("--mots", "mots.txt", "--kitti", "kitti.txt", "--coco", "coco.json")
     yield "export", ["export", *sequence, *tracks, *results]

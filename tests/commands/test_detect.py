@@ -82,12 +82,40 @@ def test_an_empty_street_gives_an_empty_table_and_a_warning(tmp_path: Path, caps
     assert "found nothing" in capsys.readouterr().err
 
 
-def test_an_unknown_detector_is_one_line_that_lists_the_known_ones(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_detector_lists_the_known_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert detect(tmp_path / "sequence.json", tmp_path / "out.parquet", detector="yolo") == 2
-    assert capsys.readouterr().err == "remots detect: error: --detector: unknown detector 'yolo'; there is motion\n"
+    error = capsys.readouterr().err
+    for name in ["detectron2", "mmdet", "torchvision", "transformers", "motion", "precomputed"]:
+        assert name in error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--detector", "motion", "--weights", "a.pth"], "--weights is no setting of detector motion; leave it out"),
+        (["--detector", "mmdet", "--blur-px", "1"], "--blur-px is no setting of detector mmdet; leave it out"),
+        (["--detector", "motion", "--masks", "a.json"], "--masks is only for detector precomputed, not motion"),
+        (["--detector", "precomputed"], "name the file with --masks"),
+        (["--detector", "motion", "--part", "1/2"], "only networks look at each frame alone"),
+        (["--detector", "mmdet", "--part", "3/2"], "--part is 3/2: write K/N"),
+        (["--detector", "mmdet", "--part", "half"], "--part is half: write K/N"),
+        (["--detector", "mmdet", "--device", "tpu"], "--device is 'tpu': "),
+        (["--detector", "mmdet", "--min-score", "2"], "--min-score is 2.0: input should be less than or equal to 1"),
+        (["--detector", "mmdet", "--classes"], "--classes is []: "),
+    ],
+)
+def test_flags_that_do_not_suit_the_detector_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], message: str
+) -> None:
+    write_sequence(tmp_path / "sequence.json", Sequence("street", "frames.mp4", "video", 240, 426, 10.0, 1, 40))
+    files = ["--sequence", str(tmp_path / "sequence.json"), "--out", str(tmp_path / "out.parquet")]
+    assert main(["detect", *files, *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("remots detect: error: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["sequence.json"]
 
 
 def test_a_missing_sequence_or_video_is_named_and_leaves_nothing(

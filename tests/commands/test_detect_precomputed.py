@@ -1,4 +1,4 @@
-"""`remots import-detections`, through the command line."""
+"""`remots detect --detector precomputed`, through the command line."""
 
 import json
 
@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 def run(folder, source, *flags):
     places = ["--sequence", str(folder / "sequence.json"), "--out", str(folder / "out" / "a.parquet")]
-    return main(["import-detections", str(source), *places, *flags])
+    return main(["detect", "--detector", "precomputed", "--masks", str(source), *places, *flags])
 
 
 def table_of(folder):
@@ -39,7 +39,7 @@ def complaint(capsys, folder):
     assert not list(folder.glob("out/.*"))
     assert "Traceback" not in captured.err
     assert captured.err.count("\n") == 1
-    assert captured.err.startswith("remots import-detections: error: ")
+    assert captured.err.startswith("remots detect: error: ")
     return captured.err
 
 

@@ -12,6 +12,7 @@ from tests.commands.walkers import only_error_line, run_until, run_verb, write_m
 FILES = {
     "short_tracklets": "short_tracklets.parquet",
     "features": "features.npy",
+    "masks": "masks.parquet",
     "threshold": "threshold_short.json",
     "out": "tracks.parquet",
     "merges": "merges.parquet",

@@ -28,7 +28,7 @@ def threshold_of(folder):
 def test_the_threshold_file_says_value_rule_and_what_it_is_made_from(tmp_path, capsys):
     different = normal(0.48, 0.09)
     write(tmp_path, different, normal(0.9, 0.03))
-    assert run_verb(tmp_path, "threshold-short", **FILES) == 0
+    assert run_verb(tmp_path, "threshold-short", "--rule", "mean_plus_sigmas", **FILES) == 0
     found = threshold_of(tmp_path)
     assert found["value"] == pytest.approx(different.mean() + 3 * different.std())
     assert (found["rule"], found["fallback"]) == ("mean_plus_sigmas", None)
@@ -39,7 +39,7 @@ def test_the_threshold_file_says_value_rule_and_what_it_is_made_from(tmp_path, c
 
 def test_an_untrained_encoder_makes_it_fall_back_and_say_so(tmp_path, capsys):
     write(tmp_path, normal(0.98, 0.03), normal(0.996, 0.001))
-    assert run_verb(tmp_path, "threshold-short", **FILES) == 0
+    assert run_verb(tmp_path, "threshold-short", "--rule", "mean_plus_sigmas", **FILES) == 0
     found = threshold_of(tmp_path)
     assert 0.99 < found["value"] < 1
     assert "which no similarity exceeds" in found["fallback"]
@@ -48,8 +48,14 @@ def test_an_untrained_encoder_makes_it_fall_back_and_say_so(tmp_path, capsys):
 
 def test_a_threshold_that_cuts_most_sure_links_warns(tmp_path, capsys):
     write(tmp_path, normal(0.5, 0.1), normal(0.76, 0.08))
-    assert run_verb(tmp_path, "threshold-short", **FILES) == 0
+    assert run_verb(tmp_path, "threshold-short", "--rule", "mean_plus_sigmas", **FILES) == 0
     assert "most sure links are less similar than this" in capsys.readouterr().err
+
+
+def test_by_default_it_follows_the_sure_links(tmp_path):
+    write(tmp_path, normal(0.48, 0.09), normal(0.9, 0.03))
+    assert run_verb(tmp_path, "threshold-short", **FILES) == 0
+    assert threshold_of(tmp_path)["rule"] == "sure_links"
 
 
 @pytest.mark.parametrize(("rule", "value"), [("sure_links", 0.9 - 1.645 * 0.03), ("quantile", 0.75)])
@@ -65,7 +71,7 @@ def test_a_value_by_hand_and_other_settings_reach_the_rule(tmp_path):
     write(tmp_path, different, normal(0.9, 0.03))
     assert run_verb(tmp_path, "threshold-short", "--value", "0.42", **FILES) == 0
     assert (threshold_of(tmp_path)["value"], threshold_of(tmp_path)["rule"]) == (0.42, "fixed")
-    assert run_verb(tmp_path, "threshold-short", "--n-sigmas", "2", **FILES) == 0
+    assert run_verb(tmp_path, "threshold-short", "--rule", "mean_plus_sigmas", "--n-sigmas", "2", **FILES) == 0
     assert threshold_of(tmp_path)["value"] == pytest.approx(different.mean() + 2 * different.std())
     assert run_verb(tmp_path, "threshold-short", "--min-pairs", "6000", **FILES) == 0
     assert "fewer than 6000" in threshold_of(tmp_path)["fallback"]

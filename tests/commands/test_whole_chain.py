@@ -28,7 +28,17 @@ class Chain:
         self.call("probe", "@frames.mp4", "--name", "scene", "--out", "@sequence.json")
         for name in ["a", "b"]:
             source = f"@detections_{name}.json"
-            self.call("import-detections", source, "--sequence", "@sequence.json", "--out", f"@{name}.parquet")
+            self.call(
+                "detect",
+                "--detector",
+                "precomputed",
+                "--masks",
+                source,
+                "--sequence",
+                "@sequence.json",
+                "--out",
+                f"@{name}.parquet",
+            )
         self.call("import-truth", "@truth.txt", "--sequence", "@sequence.json", "--out", "@truth.parquet")
         detections = ["--detections", "@a.parquet", "@b.parquet"]
         self.call("fuse", *detections, "--sequence", "@sequence.json", "--out", "@masks.parquet")
@@ -57,9 +67,10 @@ class Chain:
         tracklets = ["--short-tracklets", "@short_tracklets.parquet"]
         self.train("inter", "@encoder_intra.safetensors", *tracklets)
         self.call("histogram", *inputs, "@features_inter.npy", *tracklets, "--out", "@histograms_inter.npz")
-        self.call("threshold-merge", "--histograms", "@histograms_inter.npz", "--out", "@threshold_merge.json")
+        placed = [*tracklets, "--features", "@features_inter.npy", "--masks", "@masks.parquet"]
+        self.call("threshold-merge", "--histograms", "@histograms_inter.npz", *placed, "--out", "@threshold_merge.json")
         merged = ["--threshold", "@threshold_merge.json", "--out", "@tracks.parquet", "--merges", "@merges.parquet"]
-        self.call("merge", *tracklets, "--features", "@features_inter.npy", *merged)
+        self.call("merge", *placed, *merged)
 
     def report(self) -> None:
         """The results in all their forms."""

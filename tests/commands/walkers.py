@@ -11,7 +11,7 @@ from remots.masks.rle import areas, boxes, encode
 HEIGHT, WIDTH, N_FRAMES = 60, 120, 8
 
 
-def write_walkers(folder, n_frames=N_FRAMES, hidden=(), n_people=2, first_frame=1):
+def write_walkers(folder, n_frames=N_FRAMES, hidden=(), n_people=2, first_frame=1, step_px=3):
     """Write images, sequence.json, masks.parquet and features.npy; `hidden` are (frame, person) without a mask."""
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(7)
@@ -22,7 +22,7 @@ def write_walkers(folder, n_frames=N_FRAMES, hidden=(), n_people=2, first_frame=
     for frame in range(1, n_frames + 1):
         image, labels = texture[:, :WIDTH].copy(), np.zeros((HEIGHT, WIDTH), np.uint8)
         for person in range(n_people):
-            left = (4 + 3 * frame) if person == 0 else (100 - 3 * frame)
+            left = round((4 + step_px * frame) if person == 0 else (100 - step_px * frame))
             image[10:50, left : left + 14] = people[person]
             labels[10:50, left : left + 14] = person + 1
             if (frame, person) not in hidden:
@@ -73,10 +73,17 @@ def run_until(folder, last):
             "summary": "short_tracklets.json",
         },
         "histogram (inter)": {**common, **tracklets, "out": "histograms_inter.npz"},
-        "threshold-merge": {"histograms": "histograms_inter.npz", "out": "threshold_merge.json"},
+        "threshold-merge": {
+            **tracklets,
+            "histograms": "histograms_inter.npz",
+            "features": "features.npy",
+            "masks": "masks.parquet",
+            "out": "threshold_merge.json",
+        },
         "merge": {
             **tracklets,
             "features": "features.npy",
+            "masks": "masks.parquet",
             "threshold": "threshold_merge.json",
             "out": "tracks.parquet",
             "merges": "merges.parquet",

@@ -39,7 +39,7 @@ def detector(street: list[RenderedFrame]) -> MotionDetector:
 def test_it_finds_the_people_of_a_rendered_street_from_the_first_frame_on(
     street: list[RenderedFrame], detector: MotionDetector
 ) -> None:
-    found = [[one.mask for one in detector.detect(frame.image)] for frame in street]
+    found = [[one.mask for one in detector.detect([frame.image])[0]] for frame in street]
     large = [[m for m in frame.masks if areas([m])[0] > 500] for frame in street]
     recall, _ = recall_and_precision(found, large)
     _, precision = recall_and_precision(found, [frame.masks for frame in street])
@@ -52,7 +52,7 @@ def test_instances_are_valid_pedestrians_with_scores_up_to_one(
     street: list[RenderedFrame], detector: MotionDetector
 ) -> None:
     for frame in street[::20]:
-        for one in detector.detect(frame.image):
+        for one in detector.detect([frame.image])[0]:
             assert one.class_id == PEDESTRIAN
             assert 0 < one.score <= 1
             assert tuple(check_rle(one.mask)["size"]) == (360, 640)
@@ -63,7 +63,7 @@ def test_an_empty_street_holds_nobody() -> None:
     images = [frame.image for frame in render_scene(SceneParameters(n_frames=40, n_people=0))]
     detector = MotionDetector()
     detector.prepare(images)
-    assert [detector.detect(image) for image in images] == [[]] * 40
+    assert [detector.detect([image])[0] for image in images] == [[]] * 40
 
 
 def test_two_detectors_give_the_same_masks() -> None:
@@ -74,7 +74,7 @@ def test_two_detectors_give_the_same_masks() -> None:
     for _ in range(2):
         detector = MotionDetector()
         detector.prepare(images)
-        results.append([detector.detect(image) for image in images])
+        results.append([detector.detect([image])[0] for image in images])
     assert results[0] == results[1]
 
 
@@ -82,7 +82,7 @@ def test_without_preparation_it_starts_with_an_empty_background_and_does_not_cra
     detector = MotionDetector()
     detector.prepare([])
     image = np.zeros((64, 48, 3), np.uint8)
-    assert all(one.score > 0 for _ in range(3) for one in detector.detect(image))
+    assert all(one.score > 0 for _ in range(3) for one in detector.detect([image])[0])
 
 
 def test_somebody_who_stands_still_for_a_while_is_still_seen() -> None:
@@ -98,7 +98,7 @@ def test_somebody_who_stands_still_for_a_while_is_still_seen() -> None:
     walk = [*range(0, 60, 3), *[60] * 40, *range(60, 138, 3)]  # stands still for 40 of 86 frames
     detector = MotionDetector()
     detector.prepare([*(image(None) for _ in range(80)), *map(image, walk)])
-    assert [len(detector.detect(image(at))) for at in walk] == [1] * len(walk)
+    assert [len(detector.detect([image(at)])[0]) for at in walk] == [1] * len(walk)
 
 
 def test_a_moving_camera_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
@@ -127,7 +127,7 @@ def test_on_a_real_video_it_agrees_with_the_masks_of_a_network(shared_data: Path
         true[int(frame) - 1].append(Rle(size=(int(height), int(width)), counts=counts.encode()))
     detector = MotionDetector()
     detector.prepare(images(2))
-    found = [[one.mask for one in detector.detect(image)] for image in images(8)]
+    found = [[one.mask for one in detector.detect([image])[0]] for image in images(8)]
     recall, precision = recall_and_precision(found, true[::8])
     assert recall > 0.9
     assert precision > 0.85

@@ -32,6 +32,7 @@ class Workplace:
         self.folder = folder
         self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
         self.sequences = ["street:train", "plaza:target"]
+        self.sheet: str | None = None  # a whole sample sheet, where these sequences are not enough
         for name in COPIED:
             source = REPOSITORY / name
             if source.is_dir():
@@ -44,7 +45,7 @@ class Workplace:
         """Write the config and the sample sheet as they are now."""
         (self.folder / "my_config.yaml").write_text(yaml.safe_dump(self.config))
         rows = [self._row(*entry.split(":")) for entry in self.sequences]
-        (self.folder / "sequences.tsv").write_text(HEADER + "".join(rows))
+        (self.folder / "sequences.tsv").write_text(self.sheet or HEADER + "".join(rows))
 
     @staticmethod
     def _row(name: str, split: str) -> str:
@@ -67,9 +68,9 @@ class Workplace:
             raise AssertionError(f"snakemake failed:\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
         return done
 
-    def rules_to_run(self) -> dict[str, int]:
-        """How often each rule would run now, by a dry run."""
-        done = self.run("--dry-run", "--quiet", "rules")
+    def rules_to_run(self, *targets: str) -> dict[str, int]:
+        """How often each rule would run now, by a dry run; for all results, or for some files."""
+        done = self.run("--dry-run", *targets, "--quiet", "rules")
         rules: dict[str, int] = {}
         for line in (done.stdout + done.stderr).splitlines():
             words = line.split()

@@ -24,7 +24,7 @@ AFTER_FUSE = {
     "plot_threshold_short",
     "associate",
 } | AFTER_ASSOCIATE
-ONCE_PER_TARGET = {"render", "probe", "import_detections", "import_truth", "fuse"} | AFTER_FUSE
+ONCE_PER_TARGET = {"render", "probe", "detect", "import_truth", "fuse"} | AFTER_FUSE
 
 
 def test_every_result_is_there_after_one_run(finished: Workplace) -> None:
@@ -60,10 +60,10 @@ def test_theta_short_reruns_association_and_what_follows_but_no_flow(finished: W
     assert finished.rules_to_run() == {}
 
 
-def test_iom_threshold_reruns_fusion_and_what_follows_but_no_import_and_no_training_sequence(
+def test_overlap_threshold_reruns_fusion_and_what_follows_but_no_import_and_no_training_sequence(
     finished: Workplace,
 ) -> None:
-    finished.config["fuse"] = {"iom_threshold": 0.7}
+    finished.config["fuse"] = {"overlap_threshold": 0.7}
     finished.write()
     rules = finished.rules_to_run()
     assert set(rules) == {"fuse"} | AFTER_FUSE
@@ -98,7 +98,7 @@ def test_an_added_target_runs_alone_and_the_table_is_made_again(finished: Workpl
     finished.write()
     rules = finished.rules_to_run()
     assert set(rules) == ONCE_PER_TARGET
-    expected = {"import_detections": 2, "embed": 2}
+    expected = {"detect": 2, "embed": 2}
     assert rules == {rule: expected.get(rule, 1) for rule in ONCE_PER_TARGET}
     finished.run()
     assert finished.rules_to_run() == {}

@@ -89,8 +89,9 @@ rule associate:
         mem_mb=1000,
         runtime=30,
     params:
+        settings=flags("associate"),
         code=code("associate"),
     shell:
         "python -m remots associate --masks {input.masks:q} --features {input.features:q}"
         " --warped-iou {input.warped_iou:q} --threshold {input.threshold:q}"
-        " --out {output.tracklets:q} --summary {output.summary:q} 2> {log:q}"
+        " --out {output.tracklets:q} --summary {output.summary:q} {params.settings} 2> {log:q}"

@@ -1,4 +1,5 @@
 # What all rules share: the checked configuration, the sample sheet, and the flags and code of each verb.
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,18 +9,21 @@ ROOT = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(ROOT))
 
 from remots.commands.settings_flags import format_flags
-from remots.detectors.registry import DETECTORS as RUN_BY_NAME
+from remots.detectors.registry import DETECTORS as REGISTRY
 from remots.errors import InputError
-from remots.formats.sample_sheet import detector_names, read_sample_sheet
+from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet
 from remots.job_environment import set_job_environment
 from remots.provenance import code_digest
-from remots.settings import parse_config
+from remots.settings import Network, parse_config
 
 set_job_environment(ROOT)
+# Snakemake takes PYTHONPATH out of the environment of jobs that have a conda environment: their command sets it again.
+shell.prefix("set -euo pipefail; export PYTHONPATH=" + shlex.quote(str(ROOT)) + "${{PYTHONPATH:+:$PYTHONPATH}}; ")
 
 try:
     SETTINGS = parse_config(config, "config")
     SAMPLES = {row.sequence: row for row in read_sample_sheet(SETTINGS.sequences)}
+    check_detectors(SAMPLES.values(), SETTINGS.detectors)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -27,7 +31,7 @@ RESULTS = SETTINGS.results
 TARGETS = [name for name, row in SAMPLES.items() if row.split == "target"]
 TRAINING = [name for name, row in SAMPLES.items() if row.split == "train"]
 EVALUATED = [name for name in TARGETS if SAMPLES[name].ground_truth]
-# A name in RUN_BY_NAME finds the masks itself; anything else in the sample sheet is a file with masks.
+# What stands in the sample sheet, by the name of the detections: a detector of the config, or a file with masks.
 DETECTORS = {name: detector_names(SAMPLES[name]) for name in TARGETS}
 
 
@@ -38,6 +42,9 @@ def any_of(names):
 
 wildcard_constraints:
     sequence=any_of(SAMPLES),
+    detector="[^/]+",
+    part=r"\d+",
+    n_parts=r"\d+",
     scene=any_of(SETTINGS.scenes),
     stage="pretrained|intra|inter",
 
@@ -63,6 +70,70 @@ def frame_range(wildcards):
     first = [f"--first-frame {row.first_frame}"] if row.first_frame else []
     last = [f"--last-frame {row.last_frame}"] if row.last_frame else []
     return " ".join(first + last)
+
+
+def detector_of(wildcards):
+    """The settings of the detector behind some detections; a file is read by `precomputed`."""
+    source = DETECTORS[wildcards.sequence][wildcards.detector]
+    return SETTINGS.detectors.get(source, SETTINGS.detectors["precomputed"])
+
+
+def source_of_detections(wildcards):
+    """What a detector looks at: the frames, or for `precomputed` the file with masks."""
+    if detector_of(wildcards).detector == "precomputed":
+        return DETECTORS[wildcards.sequence][wildcards.detector]
+    return SAMPLES[wildcards.sequence].frames
+
+
+def files_of_network(wildcards):
+    """The checkpoint and the config of a network, where they are files; a zoo's are not."""
+    detector = detector_of(wildcards)
+    named = [detector.weights, detector.model] if is_network(wildcards) else []
+    return [name for name in named if name and Path(name).is_file()]
+
+
+def masks_of_detector(wildcards, input):
+    """The file with masks as a flag of `detect`; nothing for a detector that looks at the frames."""
+    return f"--masks {shlex.quote(input.source)}" if detector_of(wildcards).detector == "precomputed" else ""
+
+
+def settings_of_detector(wildcards):
+    """The settings of a detector as flags of `detect`."""
+    return format_flags(detector_of(wildcards))
+
+
+def code_of_detector(wildcards):
+    """A digest of the code of `detect` with this detector alone."""
+    chosen = REGISTRY.get(detector_of(wildcards).detector)
+    return code_digest("detect", [entry.module for entry in REGISTRY.values() if entry != chosen])
+
+
+def is_network(wildcards):
+    """Whether a network finds the masks: it may use a GPU, and has its framework's environment."""
+    return isinstance(detector_of(wildcards), Network)
+
+
+def environment_of_detector(wildcards):
+    """The conda environment of a detector: its framework's own, else that of all rules."""
+    name = detector_of(wildcards).detector
+    return str(ROOT / "envs" / (f"{name}.yaml" if name in {"detectron2", "mmdet"} else "remots.yaml"))
+
+
+def memory_of_detector(wildcards):
+    """Memory in MB: the two networks of the paper take about 2.5 GB on the CPU, at any length of the video."""
+    return 8000 if is_network(wildcards) else 2000
+
+
+def gpus_of_detector(wildcards):
+    """GPUs of a detector's job."""
+    return 1 if is_network(wildcards) else 0
+
+
+def parts_of_detections(wildcards):
+    """The parts into which a sequence is split for a network; others look at it whole."""
+    n_parts = SAMPLES[wildcards.sequence].detection_jobs if is_network(wildcards) else 1
+    folder = f"{RESULTS}/{wildcards.sequence}/detections/{wildcards.detector}"
+    return [f"{folder}/{part}_of_{n_parts}.parquet" for part in range(1, n_parts + 1)]
 
 
 def of_detectors(wildcards):

@@ -1,4 +1,5 @@
-# Step 0a (paper 2.1): the frames, the raw masks of each detector, and the ground truth where there is one.
+# Step 0a (paper 2.1): the frames, the raw masks of each detector, and the ground truth where there is one. Each detector
+# of a sequence is a job of its own; a network's is split into parts where the sample sheet says so.
 
 
 rule probe:
@@ -22,34 +23,10 @@ rule probe:
         "python -m remots probe {input:q} --name {wildcards.sequence:q} {params.range} --out {output:q} 2> {log:q}"
 
 
-rule import_detections:
-    input:
-        source=lambda wildcards: DETECTORS[wildcards.sequence][wildcards.detector],
-        sequence=per_sequence("sequence.json"),
-    output:
-        per_sequence("detections/{detector}.parquet"),
-    log:
-        per_sequence("logs/import_detections_{detector}.log"),
-    benchmark:
-        per_sequence("benchmarks/import_detections_{detector}.tsv")
-    wildcard_constraints:
-        detector=f"(?!({any_of(RUN_BY_NAME)})\\.)[^/]+",
-    conda:
-        "../../envs/remots.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        settings=flags("import_detections"),
-        code=code("import-detections"),
-    shell:
-        "python -m remots import-detections {input.source:q} --sequence {input.sequence:q} --out {output:q}"
-        " {params.settings} 2> {log:q}"
-
-
 rule detect:
     input:
-        frames=sample_of("frames"),
+        source=source_of_detections,
+        network=files_of_network,
         sequence=per_sequence("sequence.json"),
     output:
         per_sequence("detections/{detector}.parquet"),
@@ -58,18 +35,68 @@ rule detect:
     benchmark:
         per_sequence("benchmarks/detect_{detector}.tsv")
     wildcard_constraints:
-        detector=any_of(RUN_BY_NAME),
+        sequence=any_of(name for name, row in SAMPLES.items() if row.detection_jobs == 1),
+    conda:
+        environment_of_detector
+    resources:
+        mem_mb=memory_of_detector,
+        runtime=240,
+        gpu=gpus_of_detector,
+    params:
+        settings=settings_of_detector,
+        masks=masks_of_detector,
+        code=code_of_detector,
+    shell:
+        "python -m remots detect {params.settings} {params.masks} --sequence {input.sequence:q} --out {output:q}"
+        " 2> {log:q}"
+
+
+rule detect_part:
+    input:
+        source=source_of_detections,
+        network=files_of_network,
+        sequence=per_sequence("sequence.json"),
+    output:
+        temp(per_sequence("detections/{detector}/{part}_of_{n_parts}.parquet")),
+    log:
+        per_sequence("logs/detect_{detector}_{part}_of_{n_parts}.log"),
+    benchmark:
+        per_sequence("benchmarks/detect_{detector}_{part}_of_{n_parts}.tsv")
+    conda:
+        environment_of_detector
+    resources:
+        mem_mb=memory_of_detector,
+        runtime=240,
+        gpu=gpus_of_detector,
+    params:
+        settings=settings_of_detector,
+        masks=masks_of_detector,
+        code=code_of_detector,
+    shell:
+        "python -m remots detect {params.settings} {params.masks} --part {wildcards.part}/{wildcards.n_parts}"
+        " --sequence {input.sequence:q} --out {output:q} 2> {log:q}"
+
+
+rule join:
+    input:
+        parts_of_detections,
+    output:
+        per_sequence("detections/{detector}.parquet"),
+    log:
+        per_sequence("logs/join_{detector}.log"),
+    benchmark:
+        per_sequence("benchmarks/join_{detector}.tsv")
+    wildcard_constraints:
+        sequence=any_of(name for name, row in SAMPLES.items() if row.detection_jobs > 1),
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=1000,
+        runtime=30,
     params:
-        settings=flags("detect"),
-        code=code("detect"),
+        code=code("join"),
     shell:
-        "python -m remots detect --detector {wildcards.detector:q} --sequence {input.sequence:q} --out {output:q}"
-        " {params.settings} 2> {log:q}"
+        "python -m remots join {input:q} --out {output:q} 2> {log:q}"
 
 
 rule import_truth:

@@ -29,7 +29,10 @@ rule histogram_inter:
 
 rule threshold_merge:
     input:
-        per_sequence("histograms_inter.npz"),
+        histograms=per_sequence("histograms_inter.npz"),
+        short_tracklets=per_sequence("short_tracklets.parquet"),
+        features=per_sequence("features_inter.npy"),
+        masks=per_sequence("masks.parquet"),
     output:
         per_sequence("threshold_merge.json"),
     log:
@@ -39,19 +42,21 @@ rule threshold_merge:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=2000,
+        runtime=30,
     params:
-        settings=flags("threshold_merge"),
+        settings=f"{flags('threshold_merge')} {flags('merge')}",
         code=code("threshold-merge"),
     shell:
-        "python -m remots threshold-merge --histograms {input:q} --out {output:q} {params.settings} 2> {log:q}"
+        "python -m remots threshold-merge --histograms {input.histograms:q} --short-tracklets {input.short_tracklets:q}"
+        " --features {input.features:q} --masks {input.masks:q} --out {output:q} {params.settings} 2> {log:q}"
 
 
 rule merge:
     input:
         short_tracklets=per_sequence("short_tracklets.parquet"),
         features=per_sequence("features_inter.npy"),
+        masks=per_sequence("masks.parquet"),
         threshold=per_sequence("threshold_merge.json"),
     output:
         tracks=per_sequence("tracks.parquet"),
@@ -70,4 +75,5 @@ rule merge:
         code=code("merge"),
     shell:
         "python -m remots merge --short-tracklets {input.short_tracklets:q} --features {input.features:q}"
-        " --threshold {input.threshold:q} --out {output.tracks:q} --merges {output.merges:q} {params.settings} 2> {log:q}"
+        " --masks {input.masks:q} --threshold {input.threshold:q} --out {output.tracks:q} --merges {output.merges:q}"
+        " {params.settings} 2> {log:q}"
