@@ -20,6 +20,10 @@ from remots.detectors.pasting import encode_frame_masks, paste_box_masks
 from remots.masks.rle import Rle, areas
 
 provide_mmcv_ops()
+try:
+    import mmdet  # noqa: F401
+except AssertionError as error:  # how it meets versions of mmcv that it was not made for
+    raise ValueError(f"mmdet does not go with the mmcv installed here: {error}".replace("\n", " ")) from error
 
 from mmcv.transforms import Compose  # noqa: E402
 from mmdet.evaluation import get_classes  # noqa: E402

@@ -3,6 +3,8 @@
 import copy
 import gc
 import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -419,6 +421,18 @@ def test_an_operator_that_the_installation_lacks_is_named(tmp_path: Path, images
     checkpoint = save(random_network(CARAFE), tmp_path / "carafe.pth", CLASSES)
     with pytest.raises(ValueError, match=rf"{CARAFE}: .*mmcv\._ext\.carafe_forward"):
         MmdetNetwork(options(CARAFE, checkpoint)).detect(images)
+
+
+def test_an_mmcv_that_mmdet_was_not_made_for_is_one_sentence() -> None:
+    script = (
+        "import mmcv; mmcv.__version__ = '2.2.0'\n"
+        "from remots.detectors.registry import create_detector\n"
+        "try: create_detector('mmdet')\n"
+        "except ValueError as error: print(error)"
+    )
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("mmdet does not go with the mmcv installed here: MMCV==2.2.0 is used but incompatible")
+    assert len(ran.stdout.splitlines()) == 1
 
 
 def test_both_frameworks_work_in_one_process(r18: Case, images: list[NDArray[np.uint8]], tmp_path: Path) -> None:

@@ -109,13 +109,14 @@ def test_an_edited_adapter_reruns_its_own_network_only(two_networks: Workplace) 
 
 @pytest.fixture(scope="module")
 def small_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Mask R-CNN with random weights whose classes differ enough to be found."""
+    """A Mask R-CNN with random weights that finds people."""
     from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
 
     torch.manual_seed(0)
     network = maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None)
     with torch.no_grad():
-        network.roi_heads.box_predictor.cls_score.weight.mul_(30)
+        network.roi_heads.box_predictor.cls_score.weight.mul_(0.2)
+        network.roi_heads.box_predictor.cls_score.bias[1] += 3  # a person
     path = tmp_path_factory.mktemp("weights") / "small.pth"
     torch.save(network.state_dict(), path)
     del network
@@ -123,18 +124,15 @@ def small_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_a_video_detected_in_parts_has_the_bytes_of_one_detected_whole(
-    small_network: Path, tmp_path: Path, batch_size: int
-) -> None:
+def test_a_video_detected_in_parts_has_the_bytes_of_one_detected_whole(small_network: Path, tmp_path: Path) -> None:
     workplace = Workplace(tmp_path)
     workplace.config["detectors"] = {
         "small": {
             "detector": "torchvision",
             "weights": str(small_network),
-            "short_side_px": 64,
+            "short_side_px": 96,
             "min_score": 0.0,
-            "batch_size": batch_size,
+            "batch_size": 2,
             "overrides": ["rpn_post_nms_top_n_test=20"],
             "device": "cpu",
         }
@@ -142,10 +140,10 @@ def test_a_video_detected_in_parts_has_the_bytes_of_one_detected_whole(
     workplace.write()
     workplace.run("results/scenes/plaza/frames.mp4")
     video = "results/scenes/plaza/frames.mp4"
-    rows = [f"{name}\ttarget\t{video}\tsmall,motion\t\t1\t7\t{n}\n" for name, n in [("whole", ""), ("parts", 3)]]
+    rows = [f"{name}\ttarget\t{video}\tsmall,motion\t\t1\t7\t{n}\n" for name, n in [("whole", ""), ("parts", 2)]]
     (tmp_path / "sequences.tsv").write_text(HEADER.replace("\n", "\tdetection_jobs\n") + "".join(rows))
     targets = [MASKS.format(sequence=name) for name in ["whole", "parts"]]
-    assert workplace.rules_to_run(*targets) == {"probe": 2, "detect": 2, "detect_part": 4, "join": 2, "fuse": 2}
+    assert workplace.rules_to_run(*targets) == {"probe": 2, "detect": 2, "detect_part": 3, "join": 2, "fuse": 2}
     workplace.run(*targets)
     folders = [tmp_path / "results" / name for name in ["whole", "parts"]]
     for file in ["detections/small.parquet", "detections/motion.parquet", "masks.parquet"]:
