@@ -1,7 +1,7 @@
 """The short-term tracker: masks of adjacent frames are linked by linear assignment on appearance (paper 2.3)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,10 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from remots.association.ambiguity import estimate_purity, link_doubts, rival_similarities
 from remots.rows import FeatureRows
+
+Assignment = Literal["most_links", "most_similar"]
 
 # Features that are compared at once: 64 MB as float32.
 _VALUES_PER_CHUNK = 2**23
@@ -17,7 +20,11 @@ _VALUES_PER_CHUNK = 2**23
 
 @dataclass(frozen=True)
 class TrackletSummary:
-    """What the short tracklets of a sequence look like; lengths count masks, a share lies in [0, 1]."""
+    """What the short tracklets of a sequence look like; lengths count masks, a share lies in [0, 1].
+
+    ``n_refused_links`` are links that were likely but ambiguous. ``estimated_purity`` is the share of masks that show
+    the person of most masks of their tracklet, as far as the video alone can tell; None where it cannot.
+    """
 
     n_masks: int
     n_tracklets: int
@@ -26,6 +33,8 @@ class TrackletSummary:
     mean_length: float
     median_length: float
     max_length: int
+    n_refused_links: int
+    estimated_purity: float | None
 
     @property
     def is_degenerate(self) -> bool:
@@ -100,12 +109,17 @@ def bound_distances(distances: NDArray[np.float64], theta_short: float) -> NDArr
     return np.where(distances > 1 - theta_short, np.inf, distances)
 
 
-def assign_pairs(pairs: NDArray[np.integer[Any]], distances: NDArray[np.float64]) -> NDArray[np.int64]:
+def assign_pairs(
+    pairs: NDArray[np.integer[Any]], distances: NDArray[np.float64], max_distance: float | None = None
+) -> NDArray[np.int64]:
     """Choose pairs by linear assignment over a sparse list.
 
     Each mask takes part in at most one chosen pair on either side. As many pairs as possible are chosen, and among such
     choices the one with the least sum of distances: what a solver finds on the full matrix with a huge number in place
     of infinity, once the pairs of that number are thrown away. A mask without any finite pair stays unmatched.
+
+    With `max_distance`, the choice is instead the one with the greatest sum of what each pair falls short of it: two
+    poor links are not made for want of a good one.
 
     Parameters
     ----------
@@ -113,6 +127,8 @@ def assign_pairs(pairs: NDArray[np.integer[Any]], distances: NDArray[np.float64]
         Mask ids of the previous and of the current frame. Pairs of many frames may be given at once.
     distances : ndarray of float64, shape (n_pairs,)
         Infinite where a pair is ruled out.
+    max_distance : float, optional
+        No finite distance exceeds it: what it costs to leave a mask without a link.
 
     Returns
     -------
@@ -137,7 +153,7 @@ def assign_pairs(pairs: NDArray[np.integer[Any]], distances: NDArray[np.float64]
     ends = np.append(starts[1:], len(order))
     for start, end in zip(starts[~is_star].tolist(), ends[~is_star].tolist(), strict=True):
         members = order[start:end]
-        chosen.append(members[_solve(rows[members], columns[members], distances[finite[members]])])
+        chosen.append(members[_solve(rows[members], columns[members], distances[finite[members]], max_distance)])
     return np.sort(finite[np.concatenate(chosen)])
 
 
@@ -157,7 +173,9 @@ def _is_star(rows: NDArray[np.int64], columns: NDArray[np.int64], starts: NDArra
     return np.asarray(one_row | one_column)
 
 
-def _solve(rows: NDArray[np.int64], columns: NDArray[np.int64], distances: NDArray[np.float64]) -> NDArray[np.int64]:
+def _solve(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], distances: NDArray[np.float64], max_distance: float | None
+) -> NDArray[np.int64]:
     """Solve one group; gives the places of the chosen pairs."""
     row_ids, row_places = np.unique(rows, return_inverse=True)
     column_ids, column_places = np.unique(columns, return_inverse=True)
@@ -165,10 +183,70 @@ def _solve(rows: NDArray[np.int64], columns: NDArray[np.int64], distances: NDArr
     pair_at = np.full(shape, -1)
     pair_at[row_places, column_places] = np.arange(len(rows))
     # One ruled-out pair costs more than any choice of finite ones, so the solver takes as few of them as it can.
-    costs = np.full(shape, float(min(shape) + 1) * max(1.0, float(distances.max())))
+    most = float(min(shape) + 1) * max(1.0, float(distances.max()))
+    costs = np.full(shape, most if max_distance is None else max_distance)
     costs[row_places, column_places] = distances
     found = pair_at[linear_sum_assignment(costs)]
     return found[found >= 0]
+
+
+class Links(NamedTuple):
+    """The links that were made.
+
+    Attributes
+    ----------
+    pairs : ndarray of int, shape (n_links, 2)
+        Mask ids of the previous and of the current frame.
+    similarities : ndarray of float64, shape (n_links,)
+        Cosine similarities.
+    rivals : ndarray of float64, shape (n_links,)
+        Similarity of the most similar other pair with one of the two masks; minus infinity where there is none.
+    n_refused : int
+        Links that were chosen but refused as ambiguous.
+    """
+
+    pairs: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+    rivals: NDArray[np.float64]
+    n_refused: int
+
+
+def choose_links(
+    features: FeatureRows,
+    pairs: NDArray[np.integer[Any]],
+    ious: NDArray[np.floating[Any]],
+    theta_short: float,
+    assignment: Assignment = "most_links",
+    min_lead: float = 0.0,
+) -> Links:
+    """Choose which masks of adjacent frames are linked.
+
+    Parameters
+    ----------
+    features, pairs, ious, theta_short
+        As for `link_short_tracklets`.
+    assignment : {"most_links", "most_similar"}
+        As many links as possible, the most similar among equally many (the paper's linear assignment), or the greatest
+        sum of similarity above θ_short.
+    min_lead : float, at least 0
+        A link is refused where a rival, another pair with one of its masks, comes as near as this to its similarity.
+
+    Returns
+    -------
+    Links
+
+    Notes
+    -----
+    Source: ReMOTS section 2.3 for ``"most_links"`` with no lead asked for. The rest is not in the paper: a mixed
+    tracklet can never be mended, a short one is merged later.
+    """
+    unbounded = pair_distances(features, pairs, ious)
+    distances = bound_distances(unbounded, theta_short)
+    chosen = assign_pairs(pairs, distances, 1 - theta_short if assignment == "most_similar" else None)
+    rivals = rival_similarities(pairs, 1 - unbounded)[chosen]
+    similarities = 1 - unbounded[chosen]
+    kept = similarities - rivals >= min_lead if min_lead > 0 else np.ones(len(chosen), bool)
+    return Links(pairs[chosen[kept]].astype(np.int64), similarities[kept], rivals[kept], int((~kept).sum()))
 
 
 def link_short_tracklets(
@@ -177,7 +255,9 @@ def link_short_tracklets(
     pairs: NDArray[np.integer[Any]],
     ious: NDArray[np.floating[Any]],
     theta_short: float,
-) -> NDArray[np.int64]:
+    assignment: Assignment = "most_links",
+    min_lead: float = 0.0,
+) -> tuple[NDArray[np.int64], Links]:
     """Link masks of adjacent frames to short-term tracklets.
 
     Parameters
@@ -192,12 +272,16 @@ def link_short_tracklets(
         IoU of the warped previous mask with the current one.
     theta_short : float
         The similarity below which two masks are never linked.
+    assignment, min_lead
+        See `choose_links`.
 
     Returns
     -------
-    ndarray of int64, shape (n_masks,)
+    tracklet_ids : ndarray of int64, shape (n_masks,)
         Tracklet id of each mask: 0, 1, 2, … in the order of the tracklets' first masks. Every mask has one; a tracklet
         has no holes.
+    links : Links
+        What they are made of.
 
     Raises
     ------
@@ -209,10 +293,9 @@ def link_short_tracklets(
     Source: ReMOTS section 2.3.
     """
     _check_input(frames, features, pairs, ious)
-    distances = bound_distances(pair_distances(features, pairs, ious), theta_short)
-    links = pairs[assign_pairs(pairs, distances)]
+    links = choose_links(features, pairs, ious, theta_short, assignment, min_lead)
     predecessors = np.full(len(frames), -1)
-    predecessors[links[:, 1]] = links[:, 0]
+    predecessors[links.pairs[:, 1]] = links.pairs[:, 0]
     tracklet_ids: list[int] = []
     n_tracklets = 0
     for predecessor in predecessors.tolist():  # a predecessor lies in the frame before, so it is numbered already
@@ -221,7 +304,7 @@ def link_short_tracklets(
             n_tracklets += 1
         else:
             tracklet_ids.append(tracklet_ids[predecessor])
-    return np.array(tracklet_ids, np.int64)
+    return np.array(tracklet_ids, np.int64), links
 
 
 def _check_input(
@@ -243,13 +326,19 @@ def _check_input(
         raise ValueError(f"masks {pairs[apart[0], 0]} and {pairs[apart[0], 1]} are not in adjacent frames")
 
 
-def summarise_tracklets(tracklet_ids: NDArray[np.integer[Any]]) -> TrackletSummary:
-    """Count tracklets and their lengths.
+def summarise_tracklets(
+    tracklet_ids: NDArray[np.integer[Any]], links: Links, nats_per_similarity: float | None = None
+) -> TrackletSummary:
+    """Count tracklets and their lengths, and estimate how pure they are.
 
     Parameters
     ----------
     tracklet_ids : ndarray of int, shape (n_masks,)
         Tracklet of each mask, numbered from 0.
+    links : Links
+        What they are made of.
+    nats_per_similarity : float, optional
+        See `remots.association.ambiguity.evidence_slope`; without it no purity is estimated.
 
     Returns
     -------
@@ -258,6 +347,11 @@ def summarise_tracklets(tracklet_ids: NDArray[np.integer[Any]]) -> TrackletSumma
     """
     lengths = np.bincount(tracklet_ids) if len(tracklet_ids) else np.zeros(0, np.int64)
     n_single = int((lengths == 1).sum())
+    purity = None
+    if nats_per_similarity is not None:
+        doubts = np.zeros(len(tracklet_ids))
+        doubts[links.pairs[:, 1]] = link_doubts(links.similarities, links.rivals, nats_per_similarity)
+        purity = estimate_purity(tracklet_ids, doubts)
     return TrackletSummary(
         n_masks=len(tracklet_ids),
         n_tracklets=len(lengths),
@@ -266,4 +360,6 @@ def summarise_tracklets(tracklet_ids: NDArray[np.integer[Any]]) -> TrackletSumma
         mean_length=float(lengths.mean()) if len(lengths) else 0.0,
         median_length=float(np.median(lengths)) if len(lengths) else 0.0,
         max_length=int(lengths.max(initial=0)),
+        n_refused_links=links.n_refused,
+        estimated_purity=purity,
     )

@@ -1,9 +1,10 @@
 r"""Merge short-term tracklets to tracks.
 
-    remots merge --short-tracklets short_tracklets.parquet --features features_inter.npy \
+    remots merge --short-tracklets short_tracklets.parquet --features features_inter.npy --masks masks.parquet \
         --threshold threshold_merge.json --out tracks.parquet --merges merges.parquet
 
 Clustering with centroid linkage (paper 2.5). Tracklets that share a frame or lie too far apart in time are kept apart.
+Where the threshold says what evidence of place is worth, it counts whether a walk leads from one tracklet to the next.
 """
 
 import argparse
@@ -13,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.errors import InputError
 from remots.formats.atomic import atomic_outputs
 from remots.formats.statistics_files import read_threshold
 from remots.formats.tables import write_table
-from remots.formats.tracking_files import open_features, read_short_tracklets
-from remots.merging.constraints import build_frame_ranges
-from remots.merging.linkage import merge_tracklets, sum_features
+from remots.formats.tracking_files import read_tracklets
+from remots.merging.linkage import Evidence, merge_tracklets
 from remots.settings import Merge
+from remots.statistics.displacements import PlaceBonus
+from remots.statistics.mixture import place_weight, sized_looks
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--short-tracklets", type=Path, required=True, help="table of short tracklets")
     parser.add_argument("--features", type=Path, required=True, help="array of features")
+    parser.add_argument("--masks", type=Path, required=True, help="table of masks")
     parser.add_argument("--threshold", type=Path, required=True, help="threshold_merge.json")
     parser.add_argument("--out", type=Path, required=True, help="table of tracks to write")
     parser.add_argument("--merges", type=Path, required=True, help="table of merges to write")
@@ -36,16 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, Merge)
-    tracklet_ids, frames = read_short_tracklets(options.short_tracklets)
     threshold = read_threshold(options.threshold)
-    with open_features(options.features, len(frames), options.short_tracklets) as features:
-        try:
-            ranges = build_frame_ranges(tracklet_ids, frames)
-            sums = sum_features(tracklet_ids, features, ranges.n_tracklets)
-        except ValueError as error:
-            raise InputError(f"{options.short_tracklets} and {options.features}: {error}") from error
-    sizes = np.bincount(tracklet_ids, minlength=ranges.n_tracklets)
-    track_ids, merges = merge_tracklets(sums, sizes, ranges, threshold.value, settings.max_gap_frames)
+    ranges, sums, sizes, places = read_tracklets(options.short_tracklets, options.features, options.masks)
+    weight = place_weight(threshold)
+    evidence = Evidence(sized_looks(threshold), PlaceBonus(places, *weight) if weight else None)
+    track_ids, merges = merge_tracklets(sums, sizes, ranges, threshold.value, settings.max_gap_frames, evidence)
     with atomic_outputs(options.out, options.merges) as (tracks_table, merges_table):
         write_table(tracks_table, "tracks", {"tracklet_id": np.arange(len(track_ids)), "track_id": track_ids})
         columns: dict[str, np.ndarray] = {"tracklet_id_a": merges.a, "tracklet_id_b": merges.b}

@@ -1,9 +1,11 @@
-"""Read θ_merge off the histograms: below it, tracklets are never merged.
+r"""Find θ_merge: below it, tracklets are never merged.
 
-    remots threshold-merge --histograms histograms_inter.npz --out threshold_merge.json
+    remots threshold-merge --histograms histograms_inter.npz --short-tracklets short_tracklets.parquet \
+        --features features_inter.npy --masks masks.parquet --out threshold_merge.json
 
-It lies where the histograms of different and of the same people cross (paper 2.5). Where they do not, or more than
-once, the file says what was done instead.
+By default a pair of tracklets that may be merged is then as likely the same person as not, by looks and by place. The
+paper's rule, `--rule crossing`, needs the histograms alone: where those of different and of the same people cross
+(2.5). Where a rule makes no sense, the file says what was done instead.
 """
 
 import argparse
@@ -11,10 +13,15 @@ import logging
 from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
+from remots.errors import InputError
 from remots.formats.atomic import atomic_output
 from remots.formats.statistics_files import read_histograms, write_threshold
-from remots.settings import ThresholdMerge
-from remots.statistics.thresholds import crossing, fixed
+from remots.formats.tracking_files import read_tracklets
+from remots.merging.constraints import find_candidate_pairs, find_shared_frame_pairs, rows_in_time, smaller_sizes
+from remots.merging.linkage import tracklet_distances
+from remots.settings import Merge, ThresholdMerge
+from remots.statistics.mixture import CandidatePopulation, KnownPairs, candidates
+from remots.statistics.thresholds import Threshold, crossing, fixed
 
 logger = logging.getLogger(__name__)
 
@@ -23,19 +30,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--histograms", type=Path, required=True, help="histograms of similarities, made with --short-tracklets"
     )
+    parser.add_argument("--short-tracklets", type=Path, help="table of short tracklets (all rules but crossing)")
+    parser.add_argument("--features", type=Path, help="array of features (all rules but crossing)")
+    parser.add_argument("--masks", type=Path, help="table of masks (all rules but crossing)")
     parser.add_argument("--out", type=Path, required=True, help="threshold to write, .json")
     add_settings(parser, ThresholdMerge)
+    add_settings(parser, Merge)
 
 
 def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, ThresholdMerge)
+    max_gap_frames = read_settings(options, Merge).max_gap_frames
     histograms = read_histograms(options.histograms, "intra_frame", "intra_tracklet")
     if settings.value is not None:
         threshold = fixed(settings.value, **histograms)
     else:
         threshold = crossing(**histograms, min_pairs=settings.min_pairs)
+        if settings.rule != "crossing":
+            with_place = settings.rule == "candidates"
+            threshold = _from_candidates(options, max_gap_frames, threshold, settings.min_pairs, with_place)
     with atomic_output(options.out) as temporary:
         write_threshold(temporary, threshold)
     if threshold.fallback:
-        logger.warning("no single crossing: %s", threshold.fallback)
+        logger.warning("%s does not hold here: %s", threshold.rule, threshold.fallback)
     logger.info("θ_merge = %.4f (%s) -> %s", threshold.value, threshold.rule, options.out)
+
+
+def _from_candidates(
+    options: argparse.Namespace, max_gap_frames: int, otherwise: Threshold, min_pairs: int, with_place: bool
+) -> Threshold:
+    if options.short_tracklets is None or options.features is None or options.masks is None:
+        raise InputError("this rule needs --short-tracklets, --features and --masks; `--rule crossing` does without")
+    ranges, sums, sizes, places = read_tracklets(options.short_tracklets, options.features, options.masks)
+    pairs, shared = find_candidate_pairs(ranges, max_gap_frames), find_shared_frame_pairs(ranges)
+    looks, null = (1 - tracklet_distances(sums, sizes, each) for each in (pairs, shared))
+    place = places.weigh(*rows_in_time(ranges, pairs))
+    found = CandidatePopulation(looks, smaller_sizes(sizes, pairs), *place)
+    return candidates(found, KnownPairs(null, smaller_sizes(sizes, shared)), otherwise, min_pairs, with_place)

@@ -55,14 +55,14 @@ class RangeTable:
 
 @dataclass(frozen=True)
 class CandidatePairs:
-    """Pairs of tracklets that may be merged, each once, sorted; arrays of shape (n_pairs,).
+    """Pairs of tracklets, each once, sorted; arrays of shape (n_pairs,).
 
     Attributes
     ----------
     a, b : ndarray of int32
         Tracklet ids, a < b.
-    gap_frames : ndarray of int32, in [1, θ_t]
-        Distance in time: 1 where one ends in the frame before the other begins.
+    gap_frames : ndarray of int32, at most θ_t
+        Distance in time: 1 where one ends in the frame before the other begins; 0 where they share a frame.
     """
 
     a: NDArray[np.int32]
@@ -106,6 +106,76 @@ def build_frame_ranges(tracklet_ids: NDArray[np.integer[Any]], frames: NDArray[n
     range_ids = ids[starts]
     offsets = np.searchsorted(range_ids, np.arange(n_tracklets + 1))
     return RangeTable(range_ids, sorted_frames[starts], sorted_frames[ends[: len(starts)]], offsets)
+
+
+def find_end_masks(
+    tracklet_ids: NDArray[np.integer[Any]], frames: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the first and the last mask of each frame range.
+
+    Parameters
+    ----------
+    tracklet_ids, frames : ndarray of int, shape (n_masks,)
+        As for `build_frame_ranges`.
+
+    Returns
+    -------
+    first_masks, last_masks : ndarray of int64, shape (n_ranges,)
+        Mask ids, in the order of the rows of `RangeTable`.
+    """
+    order = np.lexsort((frames, tracklet_ids))
+    follows = (np.diff(tracklet_ids[order]) == 0) & (np.diff(frames[order]) == 1)
+    starts = np.flatnonzero(np.concatenate([[True], ~follows])[: len(order)])
+    ends = np.append(starts[1:], len(order))[: len(starts)] - 1
+    return order[starts], order[ends]
+
+
+def find_shared_frame_pairs(ranges: RangeTable) -> CandidatePairs:
+    """Find the pairs of tracklets that share a frame: different people for sure.
+
+    Parameters
+    ----------
+    ranges : RangeTable
+        The frames of each tracklet.
+
+    Returns
+    -------
+    CandidatePairs
+        With no gap. Time and memory grow with their number.
+    """
+    by_first = np.argsort(ranges.first, kind="stable")
+    firsts = ranges.first[by_first]
+    low = np.arange(1, len(by_first) + 1)
+    n_later = np.searchsorted(firsts, ranges.last[by_first], side="right") - low
+    parts = [
+        _pair_up(ranges, by_first, low[rows], n_later[rows], by_first[rows])
+        for rows in np.split(np.arange(len(low)), _chunk_bounds(n_later))
+    ]
+    a, b, overlaps = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return CandidatePairs(*_sort_and_drop_repeats(a, b, overlaps))
+
+
+def rows_in_time(ranges: RangeTable, pairs: CandidatePairs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the first rows of the tracklets of each pair, that of the tracklet that begins earlier first.
+
+    Parameters
+    ----------
+    ranges : RangeTable
+    pairs : CandidatePairs
+
+    Returns
+    -------
+    earlier, later : ndarray of int64, shape (n_pairs,)
+        Rows of `ranges`.
+    """
+    rows_a, rows_b = ranges.offsets[pairs.a], ranges.offsets[pairs.b]
+    in_order = ranges.first[rows_a] < ranges.first[rows_b]
+    return np.where(in_order, rows_a, rows_b), np.where(in_order, rows_b, rows_a)
+
+
+def smaller_sizes(sizes: NDArray[np.integer[Any]], pairs: CandidatePairs) -> NDArray[np.int64]:
+    """Give the size of the smaller tracklet of each pair, shape (n_pairs,), from the sizes of all tracklets."""
+    return np.asarray(np.minimum(sizes[pairs.a], sizes[pairs.b]), np.int64)
 
 
 def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int) -> CandidatePairs:
@@ -160,7 +230,7 @@ def _pair_up(
     """Pair each row with the `n_later` ranges from place `low` on, in the order of their first frames."""
     earlier = np.repeat(rows, n_later)
     later = by_first[np.arange(len(earlier)) - np.repeat(np.cumsum(n_later) - n_later - low, n_later)]
-    gaps = ranges.first[later] - ranges.last[earlier]
+    gaps = np.maximum(ranges.first[later] - ranges.last[earlier], 0)
     return _sort_and_drop_repeats(ranges.tracklet_ids[earlier], ranges.tracklet_ids[later], gaps)
 
 

@@ -1,9 +1,9 @@
 """Clustering of tracklets to tracks: centroid linkage under constraints, on a sparse graph (paper 2.5)."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,46 @@ from remots.merging.constraints import (
     gap_frames,
     gaps_to_ranges,
     join_ranges,
+    rows_in_time,
 )
 from remots.rows import FeatureRows
 
 # Features that are compared at once: 16 MB as float32.
 _VALUES_PER_CHUNK = 2**22
 _PAIRS_PER_CHUNK = 2**12
+_JUNCTIONS_PER_CHUNK = 2**18
+_FAR = np.array([np.iinfo(np.int64).max // 4])  # further away than any frame
+
+
+class JunctionBonus(Protocol):
+    """What place adds to the similarity of two clusters, judged where one's frames go on after the other's."""
+
+    largest: float
+    """No bonus exceeds this, nor is it below 0."""
+
+    def __call__(self, earlier: NDArray[np.int64], later: NDArray[np.int64], /) -> NDArray[np.float64]:
+        """Give the bonus of junctions, as similarities; from and to which rows of the `RangeTable` they lead."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What else than the distance of their looks decides how near two clusters are.
+
+    Attributes
+    ----------
+    looks : callable or None
+        Turns distances of looks, given the number of observations of the smaller of the two clusters, into distances
+        that can be compared: a single mask's tells less than that of a long tracklet.
+    place : JunctionBonus or None
+        Where the frames of two clusters, put together, pass from one cluster to the other, there is a junction; the
+        smallest bonus of all junctions is taken off the distance.
+    """
+
+    looks: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]] | None = None
+    place: JunctionBonus | None = None
+
+
+LOOKS_ALONE = Evidence()
 
 
 @dataclass(frozen=True)
@@ -121,6 +155,7 @@ def merge_tracklets(
     ranges: RangeTable,
     theta_merge: float,
     max_gap_frames: int,
+    evidence: Evidence = LOOKS_ALONE,
 ) -> tuple[NDArray[np.int64], Merges]:
     """Merge short-term tracklets to tracks, the most similar first.
 
@@ -136,6 +171,8 @@ def merge_tracklets(
         Merging stops when the two nearest clusters are less similar than this.
     max_gap_frames : int
         θ_t: clusters further apart in time are not merged.
+    evidence : Evidence
+        By default the distance of looks alone counts, as in the paper.
 
     Returns
     -------
@@ -151,9 +188,10 @@ def merge_tracklets(
 
     Notes
     -----
-    Source: ReMOTS section 2.5. A cluster's feature is the mean over all its observations, its frames are the union of
-    its tracklets' frames, and its gap to another cluster is the smallest between their tracklets. Clusters that share
-    a frame are never merged. Of equally near pairs the one of the smallest tracklet ids goes first.
+    Source: ReMOTS section 2.5; other evidence is not in the paper. A cluster's feature is the mean over all its
+    observations, its frames are the union of its tracklets' frames, and its gap to another cluster is the smallest
+    between their tracklets. Clusters that share a frame are never merged. Of equally near pairs the one of the smallest
+    tracklet ids goes first.
 
     The distance of a merged cluster to a third is the mean, weighted by size, of its parts' distances, so it never
     falls below both of them. Below the distance just merged it falls only where one part was too far in time from the
@@ -165,7 +203,7 @@ def merge_tracklets(
     if not len(sums) == len(sizes) == ranges.n_tracklets:
         raise ValueError(f"{len(sums)} sums, {len(sizes)} sizes and {ranges.n_tracklets} ranges do not fit together")
     pairs = find_candidate_pairs(ranges, max_gap_frames)
-    clustering = _Clustering(sums, sizes, ranges, pairs, 1 - theta_merge)
+    clustering = _Clustering(sums, sizes, ranges, pairs, 1 - theta_merge, evidence)
     clustering.run()
     return _number_tracks(clustering.roots(), ranges), clustering.merges()
 
@@ -190,6 +228,7 @@ class _Clustering:
         ranges: RangeTable,
         pairs: CandidatePairs,
         max_distance: float,
+        evidence: Evidence,
     ) -> None:
         self._sums = sums
         self._sizes = sizes.astype(np.float64)
@@ -200,10 +239,13 @@ class _Clustering:
         self._n_ranges = np.diff(ranges.offsets)
         self._table = ranges
         self._ranges: dict[int, FrameRanges] = {}
+        self._looks, self._place = evidence.looks, evidence.place
+        self._reach = max_distance + (evidence.place.largest if evidence.place else 0.0)
+        self._rows: dict[int, NDArray[np.int64]] = {}
         self._later = _neighbour_lists(pairs.a, pairs.b, len(sums))
         self._earlier = _neighbour_lists(pairs.b, pairs.a, len(sums))
         self._neighbours: dict[int, NDArray[np.int32]] = {}
-        self._near_pairs = _near_pairs(self._sums, self._sizes, pairs, max_distance)
+        self._near_pairs = self._find_near_pairs(pairs)
         self._heap: list[tuple[float, int, int, int, int, Iterator[_Pair]]] = []
         self._done: list[tuple[int, int, float, int]] = []
 
@@ -237,6 +279,12 @@ class _Clustering:
         """Yield the pairs of a new cluster that are still up to date, nearest first."""
         products = self._sums[others] @ self._sums[cluster]
         distances = 1 - products.astype(np.float64) / (self._sizes[others] * self._sizes[cluster])
+        if self._looks is not None:
+            distances = self._looks(distances, np.minimum(self._sizes[others], self._sizes[cluster]))
+        if self._place is not None:
+            within_reach = np.flatnonzero(distances <= self._reach)
+            others, distances = others[within_reach], distances[within_reach]
+            distances = distances - self._bonuses_of(self._place, cluster, others)
         near = np.flatnonzero(distances <= self._max_distance)
         near = near[np.argsort(distances[near], kind="stable")]  # others come sorted, as ties ask for
         return self._while_current(cluster, distances[near].tolist(), others[near].tolist())
@@ -261,6 +309,11 @@ class _Clustering:
         gap = gap_frames(ranges_a, ranges_b)
         if gap == 0:
             return
+        if self._looks is not None or self._place is not None:  # what is written down is the distance of their looks
+            distance = float(1 - float(self._sums[a] @ self._sums[b]) / (self._sizes[a] * self._sizes[b]))
+        if self._place is not None:
+            self._rows[a] = self._join_rows(a, b)
+            self._rows.pop(b, None)
         self._done.append((a, b, distance, gap))
         self._sums[a] += self._sums[b]
         self._sizes[a] += self._sizes[b]
@@ -300,6 +353,71 @@ class _Clustering:
         shared[with_holes] = np.any(gaps[len(others) :].reshape(2, -1) == 0, axis=0)
         return shared
 
+    def _find_near_pairs(self, pairs: CandidatePairs) -> _NearPairs:
+        """Sort the pairs of tracklets that are near enough by distance; they come sorted by their ids."""
+        distances = tracklet_distances(self._sums, self._sizes, pairs)
+        if self._looks is not None:
+            distances = self._looks(distances, np.minimum(self._sizes[pairs.a], self._sizes[pairs.b]))
+        if self._place is not None:
+            within_reach = np.flatnonzero(distances <= self._reach)
+            distances = distances[within_reach]
+            pairs = CandidatePairs(pairs.a[within_reach], pairs.b[within_reach], pairs.gap_frames[within_reach])
+            distances = distances - self._bonuses_of_tracklets(self._place, pairs)
+        near = np.flatnonzero(distances <= self._max_distance)
+        near = near[np.argsort(distances[near], kind="stable")]
+        return _NearPairs(distances[near], pairs.a[near], pairs.b[near])
+
+    def _bonuses_of_tracklets(self, bonus: JunctionBonus, pairs: CandidatePairs) -> NDArray[np.float64]:
+        """Bonus of each pair of tracklets: one junction, but for tracklets with holes."""
+        earlier, later = rows_in_time(self._table, pairs)
+        bonuses = np.empty(len(earlier))
+        for start in range(0, len(earlier), _JUNCTIONS_PER_CHUNK):
+            chunk = slice(start, start + _JUNCTIONS_PER_CHUNK)
+            bonuses[chunk] = bonus(earlier[chunk], later[chunk])
+        for place in np.flatnonzero(self._n_ranges[pairs.a] + self._n_ranges[pairs.b] > 2).tolist():
+            bonuses[place] = self._bonuses_of(bonus, int(pairs.a[place]), pairs.b[place : place + 1])[0]
+        return bonuses
+
+    def _bonuses_of(self, bonus: JunctionBonus, cluster: int, others: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Give the smallest bonus of the junctions between a cluster and each of others that share no frame with it."""
+        if not len(others):
+            return np.zeros(0)
+        rows_of = [self._rows_of(other) for other in others.tolist()]
+        own, rows = self._rows_of(cluster), np.concatenate(rows_of)
+        owners = np.repeat(np.arange(len(others)), [len(of_other) for of_other in rows_of])
+        earlier, later, of_junctions = self._find_junctions(own, rows, owners)
+        bonuses = np.full(len(others), np.inf)
+        np.minimum.at(bonuses, of_junctions, bonus(earlier, later))
+        return bonuses
+
+    def _find_junctions(
+        self, own: NDArray[np.int64], rows: NDArray[np.int64], owners: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Find where a cluster's ranges and those of others follow each other with no third range of the two between.
+
+        Rows of one owner stand together, in the order of time. Gives the earlier row, the later row, and the owner.
+        """
+        table = self._table
+        next_own = np.searchsorted(table.last[own], table.first[rows])
+        same_owner = owners[1:] == owners[:-1]
+        own_last = np.concatenate([-_FAR, table.last[own]])[next_own]
+        own_first = np.concatenate([table.first[own], _FAR])[next_own]
+        from_own, to_own = next_own > 0, next_own < len(own)
+        from_own[1:] &= ~same_owner | (own_last[1:] > table.last[rows[:-1]])
+        to_own[:-1] &= ~same_owner | (own_first[:-1] < table.first[rows[1:]])
+        before = own[next_own[from_own] - 1]
+        after = own[next_own[to_own]]
+        earlier, later = np.concatenate([before, rows[to_own]]), np.concatenate([rows[from_own], after])
+        return earlier, later, np.concatenate([owners[from_own], owners[to_own]])
+
+    def _rows_of(self, cluster: int) -> NDArray[np.int64]:
+        kept = self._rows.get(cluster)
+        return np.arange(*self._table.offsets[cluster : cluster + 2]) if kept is None else kept
+
+    def _join_rows(self, a: int, b: int) -> NDArray[np.int64]:
+        rows = np.concatenate([self._rows_of(a), self._rows_of(b)])
+        return np.asarray(rows[np.argsort(self._table.first[rows])])
+
     def _ranges_of(self, cluster: int) -> FrameRanges:
         return self._ranges.get(cluster) or self._table.of(cluster)
 
@@ -328,16 +446,6 @@ class _Clustering:
         return Merges(
             np.array(a, np.int64), np.array(b, np.int64), np.array(distance, np.float64), np.array(gap, np.int64)
         )
-
-
-def _near_pairs(
-    sums: NDArray[np.float32], sizes: NDArray[np.float64], pairs: CandidatePairs, max_distance: float
-) -> _NearPairs:
-    """Sort the pairs of tracklets that are near enough by distance; they come sorted by their ids."""
-    distances = tracklet_distances(sums, sizes, pairs)
-    near = np.flatnonzero(distances <= max_distance)
-    near = near[np.argsort(distances[near], kind="stable")]
-    return _NearPairs(distances[near], pairs.a[near], pairs.b[near])
 
 
 @dataclass(frozen=True)

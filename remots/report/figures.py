@@ -49,6 +49,8 @@ RULES = {
     "mean_plus_sigmas": "mean + {n_sigmas}standard deviations of the similarities of different people (paper 2.3)",
     "quantile": "upper quantile of the similarities of different people",
     "sure_links": "lower quantile of the similarities of sure links between adjacent frames",
+    "candidates": "where candidate tracklets are as likely the same person as not, by looks and place",
+    "candidate_looks": "where candidate tracklets are as likely the same person as not, by looks",
     "crossing": "where the histograms of different people and of the same person cross (paper 2.5)",
     "fixed": "set by hand",
 }

@@ -34,6 +34,7 @@ _MIN_STD = 1e-6
 # From here on a similarity is 1 but for rounding and the width of a bin.
 _ALMOST_ONE = 1 - FINE_BIN_WIDTH
 
+_NOBODY_ELSE = "nobody shares a frame with another, so overlap along the flow alone decides"
 _LEAST_ERROR = "the boundary of least total error between the means instead"
 
 Statistics = dict[str, int | float | None]
@@ -75,6 +76,13 @@ def describe(value: float, **populations: SimilarityHistogram) -> Statistics:
         statistics[f"{name}_std"] = histogram.std if histogram.n else None
         statistics[f"{name}_share_below"] = share_below(histogram, value) if histogram.n else None
     return statistics
+
+
+def moments(threshold: Threshold, *populations: str) -> tuple[float, ...] | None:
+    """Give mean and standard deviation of each population that a threshold was read off; None where one is unknown."""
+    names = [f"{population}_{moment}" for population in populations for moment in ("mean", "std")]
+    found = [threshold.statistics.get(name) for name in names]
+    return None if None in found else tuple(float(value) for value in found if value is not None)
 
 
 def upper_tail_mass(n_sigmas: float) -> float:
@@ -177,8 +185,11 @@ def sure_links(
     Returns
     -------
     Threshold
-        With fewer than `min_pairs` sure links, the value of `mean_plus_sigmas`, or what that falls back to.
+        With no intra-frame pair at all, -1: there is nobody to be confused with. With fewer than `min_pairs` sure
+        links, the value of `mean_plus_sigmas`, or what that falls back to.
     """
+    if not intra_frame.n:
+        return _threshold_short(LINK_ALL_THAT_OVERLAP, "sure_links", _NOBODY_ELSE, intra_frame, sure_link)
     if sure_link.n >= min_pairs:
         value = quantile(sure_link, sure_link_quantile)
         return _threshold_short(value, "sure_links", None, intra_frame, sure_link)
@@ -233,7 +244,7 @@ def _fall_back_short(
 ) -> tuple[float, str]:
     """Give the first value that makes sense, and its description: see `mean_plus_sigmas`."""
     if not intra_frame.n:
-        return LINK_ALL_THAT_OVERLAP, "nobody shares a frame with another, so overlap along the flow alone decides"
+        return LINK_ALL_THAT_OVERLAP, _NOBODY_ELSE
     tail_mass = upper_tail_mass(n_sigmas)
     enough_links = sure_link.n >= min_pairs
     value = quantile(intra_frame, 1 - tail_mass)

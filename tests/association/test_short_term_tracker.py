@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from remots.association.short_term_tracker import (
+    Links,
     assign_pairs,
     bound_distances,
+    choose_links,
     link_short_tracklets,
     pair_distances,
     summarise_tracklets,
@@ -131,7 +133,7 @@ def test_the_sum_decides_and_not_the_nearest_pair():
 @given(st.integers(0, 10**6), st.floats(-1, 1))
 def test_tracklets_are_chains_through_adjacent_frames_numbered_as_they_appear(seed, theta):
     frames, features, pairs, ious = random_video(seed)
-    ids = link_short_tracklets(frames, features, pairs, ious, theta)
+    ids, _ = link_short_tracklets(frames, features, pairs, ious, theta)
     assert len(ids) == len(frames)
     first_seen = list(dict.fromkeys(ids.tolist()))
     assert first_seen == list(range(len(first_seen)))
@@ -149,7 +151,7 @@ def test_tracklets_are_chains_through_adjacent_frames_numbered_as_they_appear(se
 def test_a_higher_threshold_never_makes_fewer_tracklets(seed, one, other):
     video = random_video(seed)
     low, high = sorted((one, other))
-    n_low, n_high = (len(set(link_short_tracklets(*video, theta).tolist())) for theta in (low, high))
+    n_low, n_high = (len(set(link_short_tracklets(*video, theta)[0].tolist())) for theta in (low, high))
     assert n_low <= n_high
 
 
@@ -159,27 +161,27 @@ def test_the_order_of_the_pairs_does_not_matter(seed, random):
     frames, features, pairs, ious = random_video(seed)
     order = list(range(len(pairs)))
     random.shuffle(order)
-    same = link_short_tracklets(frames, features, pairs, ious, 0.0)
-    assert np.array_equal(link_short_tracklets(frames, features, pairs[order], ious[order], 0.0), same)
+    same, _ = link_short_tracklets(frames, features, pairs, ious, 0.0)
+    assert np.array_equal(link_short_tracklets(frames, features, pairs[order], ious[order], 0.0)[0], same)
 
 
 def test_a_threshold_above_one_leaves_every_mask_alone():
     video = random_video(1)
-    assert np.array_equal(link_short_tracklets(*video, 1.06), np.arange(len(video[0])))
+    assert np.array_equal(link_short_tracklets(*video, 1.06)[0], np.arange(len(video[0])))
 
 
 def test_a_threshold_of_minus_one_links_any_overlap():
     features = np.array([[1, 0], [-1, 0]], np.float32)
-    ids = link_short_tracklets(np.array([4, 5]), features, np.array([[0, 1]]), np.array([0.01]), -1.0)
+    ids, _ = link_short_tracklets(np.array([4, 5]), features, np.array([[0, 1]]), np.array([0.01]), -1.0)
     assert ids.tolist() == [0, 0]
 
 
 def test_no_masks_one_mask_and_one_frame_are_valid():
     nothing = np.zeros((0, 4), np.float32)
-    assert link_short_tracklets(np.zeros(0, int), nothing, EMPTY_PAIRS, np.zeros(0), 0.5).tolist() == []
+    assert link_short_tracklets(np.zeros(0, int), nothing, EMPTY_PAIRS, np.zeros(0), 0.5)[0].tolist() == []
     rows = unit_rows(np.random.default_rng(0), 3)
-    assert link_short_tracklets(np.array([9]), rows[:1], EMPTY_PAIRS, np.zeros(0), 0.5).tolist() == [0]
-    assert link_short_tracklets(np.array([9, 9, 9]), rows, EMPTY_PAIRS, np.zeros(0), 0.5).tolist() == [0, 1, 2]
+    assert link_short_tracklets(np.array([9]), rows[:1], EMPTY_PAIRS, np.zeros(0), 0.5)[0].tolist() == [0]
+    assert link_short_tracklets(np.array([9, 9, 9]), rows, EMPTY_PAIRS, np.zeros(0), 0.5)[0].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -199,15 +201,74 @@ def test_input_that_does_not_fit_is_refused(frames, n_features, pairs, words):
         link_short_tracklets(np.array(frames), features, np.array(pairs), np.ones(1), 0.5)
 
 
+def links_of(pairs=(), similarities=(), rivals=(), n_refused=0):
+    return Links(np.array(pairs, np.int64).reshape(-1, 2), np.array(similarities), np.array(rivals), n_refused)
+
+
 def test_the_summary_counts_tracklets_and_warns_of_single_masks():
-    summary = summarise_tracklets(np.array([0, 1, 0, 2, 0, 3]))
+    summary = summarise_tracklets(np.array([0, 1, 0, 2, 0, 3]), links_of(n_refused=2))
     assert (summary.n_masks, summary.n_tracklets, summary.n_single_mask_tracklets) == (6, 4, 3)
     assert (summary.single_mask_share, summary.mean_length, summary.median_length) == (0.75, 1.5, 1.0)
-    assert summary.max_length == 3
+    assert (summary.max_length, summary.n_refused_links, summary.estimated_purity) == (3, 2, None)
     assert summary.is_degenerate
-    assert not summarise_tracklets(np.array([0, 0, 1, 1])).is_degenerate
-    nothing = summarise_tracklets(np.zeros(0, np.int64))
+    assert not summarise_tracklets(np.array([0, 0, 1, 1]), links_of()).is_degenerate
+    nothing = summarise_tracklets(np.zeros(0, np.int64), links_of(), 10.0)
     assert (nothing.n_tracklets, nothing.mean_length, nothing.is_degenerate) == (0, 0.0, False)
+    assert nothing.estimated_purity == 1
+
+
+def test_a_link_as_good_as_its_rival_is_wrong_by_halves():
+    ids = np.array([0, 0, 0, 0])
+    links = links_of([(0, 1), (1, 2), (2, 3)], [0.9, 0.8, 0.9], [-np.inf, 0.8, -np.inf])
+    # In one of two cases, two of the four masks are another's.
+    assert summarise_tracklets(ids, links, 20.0).estimated_purity == pytest.approx(1 - 0.5 * 2 / 4)
+
+
+def two_by_two(sim_00, sim_01, sim_10, sim_11):
+    """Masks 0 and 1, then 2 and 3, with the given similarities between them."""
+    wanted = np.array([[sim_00, sim_01], [sim_10, sim_11]])
+    features = np.zeros((4, 4))
+    features[2, 0] = features[3, 1] = 1
+    features[:2, :2] = wanted
+    features[[0, 1], [2, 3]] = np.sqrt(1 - (wanted**2).sum(axis=1))
+    return features.astype(np.float32), np.array([[0, 2], [0, 3], [1, 2], [1, 3]])
+
+
+def test_two_poor_links_are_not_made_for_want_of_a_good_one():
+    features, pairs = two_by_two(0.8, 0.5, 0.45, 0.0)
+    most = choose_links(features, pairs, np.ones(4), 0.4)
+    best = choose_links(features, pairs, np.ones(4), 0.4, "most_similar")
+    assert most.pairs.tolist() == [[0, 3], [1, 2]]
+    assert best.pairs.tolist() == [[0, 2]]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.floats(-0.9, 0.9))
+def test_the_most_similar_links_have_the_greatest_sum_above_the_threshold(seed, theta):
+    _, features, pairs, ious = random_video(seed, n_frames=2, most=4)
+    links = choose_links(features, pairs, ious, theta, "most_similar")
+    gains = {tuple(pair): float(features[pair[0]] @ features[pair[1]]) - theta for pair in pairs.tolist()}
+    best = 0.0
+    for size in range(5):
+        for chosen in itertools.combinations(gains, size):
+            if len({i for i, _ in chosen}) == len({j for _, j in chosen}) == size:
+                best = max(best, sum(gains[pair] for pair in chosen))
+    assert float((links.similarities - theta).sum()) == pytest.approx(best, abs=1e-5)
+
+
+def test_a_link_whose_rival_comes_near_is_refused_and_counted():
+    features, pairs = two_by_two(0.8, 0.1, 0.75, 0.0)
+    links = choose_links(features, pairs, np.ones(4), 0.4, "most_similar", min_lead=0.04)
+    assert (links.pairs.tolist(), links.n_refused) == ([[0, 2]], 0)
+    assert links.rivals == pytest.approx([0.75], abs=1e-6)
+    refused = choose_links(features, pairs, np.ones(4), 0.4, "most_similar", min_lead=0.06)
+    assert (refused.pairs.tolist(), refused.n_refused) == ([], 1)
+
+
+def test_a_mask_that_nobody_else_could_be_is_linked_whatever_the_lead():
+    features = np.array([[1, 0], [0.6, 0.8]], np.float32)
+    links = choose_links(features, np.array([[0, 1]]), np.ones(1), 0.5, "most_similar", min_lead=2.0)
+    assert links.pairs.tolist() == [[0, 1]]
 
 
 def exact_flow(before, after, letters_before, letters_after):
@@ -234,7 +295,7 @@ def test_two_people_who_pass_each_other_give_three_tracklets(two_people):
         pairs.append(np.column_stack([found.previous + starts[t], found.current + starts[t + 1]]))
         ious.append(found.iou)
     features = np.array([looks[letter] for names in letters for letter in names], np.float32)
-    ids = link_short_tracklets(frames, features, np.concatenate(pairs), np.concatenate(ious), 0.5)
+    ids, _ = link_short_tracklets(frames, features, np.concatenate(pairs), np.concatenate(ious), 0.5)
     tracks = [(letter, tracklet) for letter, tracklet in zip(itertools.chain(*letters), ids.tolist(), strict=True)]
     assert tracks == [(letter, {"a": 0, "b": 1}[letter]) for names in letters[:3] for letter in names] + [
         (letter, {"a": 2, "b": 1}[letter]) for names in letters[3:] for letter in names

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from remots.association.short_term_tracker import summarise_tracklets
+from remots.association.short_term_tracker import Links, summarise_tracklets
 from remots.errors import InputError
 from remots.formats.statistics_files import (
     POPULATIONS,
@@ -75,5 +75,7 @@ def test_a_missing_threshold_is_told_how_to_make(tmp_path):
 
 
 def test_the_summary_of_no_tracklets_is_valid_json(tmp_path):
-    write_summary(tmp_path / "s.json", summarise_tracklets(np.zeros(0, int)), Threshold(-1.0, "fixed", None, {}))
+    links = Links(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), 0)
+    summary = summarise_tracklets(np.zeros(0, int), links)
+    write_summary(tmp_path / "s.json", summary, Threshold(-1.0, "fixed", None, {}))
     assert json.loads((tmp_path / "s.json").read_text())["n_tracklets"] == 0

@@ -15,12 +15,37 @@ def slow_gap(one, other):
     return min(abs(i - j) for i in one for j in other)
 
 
-def slow_merging(features, frames, theta_merge, max_gap_frames):
+def slow_ranges(frames):
+    """The ranges of frames of each tracklet, as (first, last), one list a tracklet, and the row of each range."""
+    ranges, rows, n_rows = [], [], 0
+    for own in frames:
+        starts = [f for f in own if f - 1 not in own]
+        ranges.append([(f, next(g for g in itertools.count(f) if g + 1 not in own)) for f in sorted(starts)])
+        rows.append(list(range(n_rows, n_rows + len(starts))))
+        n_rows += len(starts)
+    return ranges, rows
+
+
+def slow_bonus(one, other, ranges, rows, bonuses):
+    """The smallest bonus where the frames of two clusters pass from one to the other; `bonuses[row, row]`."""
+    listed = sorted(
+        (span, row, side)
+        for side, members in enumerate((one, other))
+        for k in members
+        for span, row in zip(ranges[k], rows[k], strict=True)
+    )
+    return min(bonuses[i, j] for (_, i, a), (_, j, b) in itertools.pairwise(listed) if a != b)
+
+
+def slow_merging(features, frames, theta_merge, max_gap_frames, bonuses=None, looks=None):
     """Merge the nearest two clusters until none are near enough.
 
-    `features` and `frames` hold an array and a list of frames for each tracklet. Gives the clusters as sets of
-    tracklets, and the merges as (a, b, distance, gap).
+    `features` and `frames` hold an array and a list of frames for each tracklet; `bonuses`, if given, what place takes
+    off the distance where one row of the table of ranges is followed by another; `looks`, if given, turns a distance
+    and the number of observations of the smaller cluster into another distance. Gives the clusters as sets of
+    tracklets, and the merges as (a, b, distance of looks, gap).
     """
+    ranges, rows = slow_ranges(frames)
     clusters = {k: [k] for k in range(len(frames))}
     merges = []
     while True:
@@ -29,11 +54,16 @@ def slow_merging(features, frames, theta_merge, max_gap_frames):
             gap = min(slow_gap(frames[i], frames[j]) for i in clusters[a] for j in clusters[b])
             if 0 < gap <= max_gap_frames:
                 distance = slow_distance(*(np.concatenate([features[k] for k in clusters[name]]) for name in (a, b)))
-                if best is None or distance < best[2]:
-                    best = (a, b, distance, gap)
-        if best is None or best[2] > 1 - theta_merge:
+                cost = distance
+                if looks is not None:
+                    cost = looks(distance, min(sum(len(frames[k]) for k in clusters[name]) for name in (a, b)))
+                if bonuses is not None:
+                    cost -= slow_bonus(clusters[a], clusters[b], ranges, rows, bonuses)
+                if best is None or cost < best[4]:
+                    best = (a, b, distance, gap, cost)
+        if best is None or best[4] > 1 - theta_merge:
             return {frozenset(members) for members in clusters.values()}, merges
-        merges.append(best)
+        merges.append(best[:4])
         clusters[best[0]] += clusters.pop(best[1])
 
 

@@ -11,9 +11,13 @@ from remots.merging.constraints import (
     FrameRanges,
     build_frame_ranges,
     find_candidate_pairs,
+    find_end_masks,
+    find_shared_frame_pairs,
     gap_frames,
     gaps_to_ranges,
     join_ranges,
+    rows_in_time,
+    smaller_sizes,
 )
 from tests.merging.slow_clustering import slow_gap
 
@@ -101,3 +105,36 @@ def test_a_tracklet_with_two_masks_in_one_frame_is_refused():
 def test_a_tracklet_without_masks_is_refused():
     with pytest.raises(ValueError, match="tracklet 1 has no masks"):
         build_frame_ranges(np.array([0, 2]), np.array([1, 1]))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(frame_sets, max_size=8))
+def test_pairs_that_share_a_frame_are_all_those_that_do(frames):
+    found = find_shared_frame_pairs(table_of(frames))
+    expected = [(i, j) for i, j in itertools.combinations(range(len(frames)), 2) if frames[i] & frames[j]]
+    assert list(zip(found.a.tolist(), found.b.tolist(), strict=True)) == expected
+    assert not found.gap_frames.any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(frame_sets, max_size=6))
+def test_the_end_masks_are_those_of_the_first_and_last_frame_of_each_range(frames):
+    ids = np.repeat(np.arange(len(frames)), [len(own) for own in frames])
+    every = np.array([frame for own in frames for frame in own], np.int64)
+    order = np.random.default_rng(1).permutation(len(ids))
+    ids, every = ids[order], every[order]
+    table = build_frame_ranges(ids, every)
+    first, last = find_end_masks(ids, every)
+    assert np.array_equal(every[first], table.first)
+    assert np.array_equal(every[last], table.last)
+    assert np.array_equal(ids[first], table.tracklet_ids)
+    assert np.array_equal(ids[last], table.tracklet_ids)
+
+
+def test_rows_come_in_the_order_of_time():
+    table = table_of([{8, 9}, {1, 2}, {4}])
+    pairs = find_candidate_pairs(table, 15)
+    assert smaller_sizes(np.array([2, 2, 1]), pairs).tolist() == [2, 1, 1]
+    earlier, later = rows_in_time(table, pairs)
+    assert list(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)) == [(0, 1), (0, 2), (1, 2)]
+    assert list(zip(earlier.tolist(), later.tolist(), strict=True)) == [(1, 0), (2, 0), (1, 2)]

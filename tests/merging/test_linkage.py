@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from remots.merging import linkage
 from remots.merging.constraints import build_frame_ranges, find_candidate_pairs
-from remots.merging.linkage import merge_tracklets, sum_features, tracklet_distances
+from remots.merging.linkage import Evidence, merge_tracklets, sum_features, tracklet_distances
 from tests.merging.slow_clustering import random_tracklets, slow_distance, slow_merging
 
 seeds = st.integers(0, 10**6)
@@ -27,8 +27,23 @@ def prepare(features, frames):
     return sum_features(ids, rows, ranges.n_tracklets), np.bincount(ids, minlength=ranges.n_tracklets), ranges
 
 
-def merge(features, frames, theta, max_gap=15):
-    track_ids, merges = merge_tracklets(*prepare(features, frames), theta, max_gap)
+class TableOfBonuses:
+    """Any bonus for any junction."""
+
+    def __init__(self, bonuses):
+        self.bonuses, self.largest = bonuses, float(bonuses.max(initial=0))
+
+    def __call__(self, earlier, later):
+        return self.bonuses[earlier, later]
+
+
+def sized(distances, smaller_sizes):
+    """Looks of small clusters tell less: their distances lie nearer to 0.5."""
+    return 0.5 + (distances - 0.5) * smaller_sizes / (1 + smaller_sizes)
+
+
+def merge(features, frames, theta, max_gap=15, bonus=None, looks=None):
+    track_ids, merges = merge_tracklets(*prepare(features, frames), theta, max_gap, Evidence(looks, bonus))
     clusters = {frozenset(np.flatnonzero(track_ids == track).tolist()) for track in set(track_ids.tolist())}
     listed = list(
         zip(merges.a.tolist(), merges.b.tolist(), merges.distance.tolist(), merges.gap_frames.tolist(), strict=True)
@@ -56,6 +71,42 @@ def test_clusters_and_merges_are_those_of_the_plain_algorithm(seed, n_tracklets,
     assert [(a, b, gap) for a, b, _, gap in merges] == [(a, b, gap) for a, b, _, gap in slow_merges]
     assert [distance for *_, distance, _ in merges] == pytest.approx([m[2] for m in slow_merges], abs=1e-5)
     assert clusters == slow_clusters
+
+
+@settings(deadline=None, max_examples=200)
+@given(seeds, st.integers(0, 12), st.booleans(), st.floats(-1, 1), st.integers(1, 15), st.booleans(), st.booleans())
+def test_with_other_evidence_the_merges_are_those_of_the_plain_algorithm(
+    seed, n_tracklets, holes, theta, max_gap, with_place, with_sizes
+):
+    features, frames = random_tracklets(seed, n_tracklets, holes)
+    n_rows = len(prepare(features, frames)[2].first)
+    bonuses = np.random.default_rng(seed).normal(0, 0.4, (n_rows, n_rows)) if with_place else None
+    looks = sized if with_sizes else None
+    slow_clusters, slow_merges = slow_merging(features, frames, theta, max_gap, bonuses, looks)
+    bonus = TableOfBonuses(bonuses) if with_place else None
+    _, clusters, merges = merge(features, frames, theta, max_gap, bonus, looks)
+    assert [(a, b, gap) for a, b, _, gap in merges] == [(a, b, gap) for a, b, _, gap in slow_merges]
+    assert [distance for *_, distance, _ in merges] == pytest.approx([m[2] for m in slow_merges], abs=1e-5)
+    assert clusters == slow_clusters
+
+
+def test_no_bonus_anywhere_changes_nothing():
+    features, frames = random_tracklets(3, 12, holes=True)
+    n_rows = len(prepare(features, frames)[2].first)
+    assert (
+        merge(features, frames, 0.2, bonus=TableOfBonuses(np.zeros((n_rows, n_rows))))[1:]
+        == merge(features, frames, 0.2)[1:]
+    )
+
+
+def test_a_tracklet_that_fills_a_hole_is_judged_by_both_of_its_ends():
+    frames, features = [[1, 2, 8, 9], [4, 5]], [np.repeat(A, 4, axis=0), np.repeat(A, 2, axis=0)]
+    bonuses = np.zeros((3, 3))
+    bonuses[0, 2] = 0.3
+    bonuses[2, 1] = -0.3  # back from it to the other end of the hole: nobody walks so far
+    assert len(merge(features, frames, 0.9, bonus=TableOfBonuses(bonuses))[1]) == 2
+    bonuses[2, 1] = 0.3
+    assert len(merge(features, frames, 0.9, bonus=TableOfBonuses(bonuses))[1]) == 1
 
 
 @settings(deadline=None, max_examples=25)
