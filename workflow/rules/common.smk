@@ -116,7 +116,8 @@ def is_network(wildcards):
 def environment_of_detector(wildcards):
     """The conda environment of a detector: its framework's own, else that of all rules."""
     name = detector_of(wildcards).detector
-    return str(ROOT / "envs" / (f"{name}.yaml" if name in {"detectron2", "mmdet"} else "remots.yaml"))
+    own = ROOT / "envs" / f"{name}.yaml"
+    return str(own if own.is_file() else ROOT / "envs" / "remots.yaml")
 
 
 def memory_of_detector(wildcards):

@@ -1,0 +1,1 @@
+remots.post-deploy.sh
