@@ -1,4 +1,4 @@
-"""The one error that a person is meant to read."""
+"""The one error that a person is meant to read, and other errors put into one line of it."""
 
 
 class InputError(Exception):
@@ -7,3 +7,9 @@ class InputError(Exception):
     The command line prints it without a traceback and exits with code 2. Functions of the core raise `ValueError`
     instead; whoever read the file adds where it came from.
     """
+
+
+def one_line(error: Exception) -> str:
+    """Put what another library raised into one line: its type, and the first 160 characters of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__

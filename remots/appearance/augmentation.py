@@ -4,6 +4,9 @@
 intra-frame triplet from its own anchor (ReMOTS section 2.2: it "can dramatically change the pixel content of the anchor
 sample without altering identity"): in addition turned, scaled, recoloured, blurred, erased more often.
 
+An occluder is another person's mask of the same mini-batch: somebody walks through the picture, and takes the pixels
+and the mask with them.
+
 It works on single crops with OpenCV, in a thread beside the training: 8 ms for 64 crops of 128x64 px, half of them
 strongly altered, where torchvision's transforms took 72 ms and kornia's 51 ms; 1.3, 12 and 8 % of a step of
 EfficientNet-lite0.
@@ -36,8 +39,10 @@ class Strength:
     grey_chance: float = 0.0
     blur_chance: float = 0.0
     max_blur: float = 0.0  # standard deviation, as a share of the crop's height
+    occlude_chance: float = 0.0  # somebody else stands in front
 
 
+STILL = Strength(flip_chance=0.0, max_shift=(0.0, 0.0), erase_chance=0.0)
 WEAK = Strength()
 STRONG = Strength(
     erase_chance=0.8,
@@ -48,9 +53,17 @@ STRONG = Strength(
     blur_chance=0.5,
     max_blur=0.015,
 )
+_OCCLUDER_SHIFT = ((-0.3, 0.5), (0.3, 0.75))  # down, and to either side, in heights and widths of the crop
 
 
-def augment(crops: NDArray[np.uint8], is_strong: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.uint8]:
+def augment(
+    crops: NDArray[np.uint8],
+    is_strong: NDArray[np.bool_],
+    rng: np.random.Generator,
+    weak: Strength = WEAK,
+    strong: Strength = STRONG,
+    people: NDArray[np.int64] | None = None,
+) -> NDArray[np.uint8]:
     """Alter each crop at random.
 
     Parameters
@@ -61,6 +74,10 @@ def augment(crops: NDArray[np.uint8], is_strong: NDArray[np.bool_], rng: np.rand
         Which crops to alter strongly.
     rng : numpy.random.Generator
         Where all chance comes from.
+    weak, strong : Strength
+        How far.
+    people : ndarray of int64, shape (n,), optional
+        The person on each crop: only somebody else is put in front of it. Without it nobody is.
 
     Returns
     -------
@@ -68,14 +85,39 @@ def augment(crops: NDArray[np.uint8], is_strong: NDArray[np.bool_], rng: np.rand
         New crops; the mask has moved with the pixels and is again 0 or 255.
     """
     altered = np.empty_like(crops)
-    for source, target, strong in zip(crops, altered, is_strong, strict=True):
-        strength = STRONG if strong else WEAK
+    for row, (source, target) in enumerate(zip(crops, altered, strict=True)):
+        strength = strong if is_strong[row] else weak
         _move(source, target, strength, rng)
-        if strong:
+        if is_strong[row]:
             _recolour(target, strength, rng)
             _blur(target, strength, rng)
+        if people is not None and strength.occlude_chance:
+            _occlude(target, crops, np.flatnonzero(people != people[row]), strength, rng)
         _erase(target, strength, rng)
     return altered
+
+
+def _occlude(
+    crop: NDArray[np.uint8],
+    crops: NDArray[np.uint8],
+    others: NDArray[np.int64],
+    strength: Strength,
+    rng: np.random.Generator,
+) -> None:
+    """Put another mask in front, shifted so far that a part of the person stays in sight."""
+    chance, side = rng.random(2)
+    down, along = (rng.uniform(*limits) for limits in _OCCLUDER_SHIFT)
+    place = rng.random()
+    if chance >= strength.occlude_chance or not len(others):
+        return
+    height, width = crop.shape[:2]
+    occluder = crops[others[int(place * len(others))]]
+    shift = np.array([[1, 0, along * width * (1 if side < 0.5 else -1)], [0, 1, down * height]])
+    moved = cv2.warpAffine(occluder, shift, (width, height), flags=cv2.INTER_NEAREST)
+    in_front = moved[..., 3] >= 128
+    if (crop[..., 3] >= 128)[~in_front].any():  # somebody who is wholly hidden has no mask in a video either
+        crop[in_front] = moved[in_front]
+        crop[in_front, 3] = 0
 
 
 def _move(source: NDArray[np.uint8], target: NDArray[np.uint8], strength: Strength, rng: np.random.Generator) -> None:

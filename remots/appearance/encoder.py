@@ -1,4 +1,4 @@
-"""The appearance encoder: a timm backbone with global average pooling, and what it sees around a mask."""
+"""The appearance encoder: a timm backbone, or a graph from an ONNX file, and what it sees around a mask."""
 
 import difflib
 import logging
@@ -12,12 +12,15 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from remots.appearance.last_stride import set_last_stride_to_one
+from remots.errors import one_line
 
 logger = logging.getLogger(__name__)
 
 Background = Literal["kept", "blanked", "blurred"]
+ONNX = "onnx"  # in the place of a timm name
 ANY_CROP = (256, 128)  # the size at which a backbone is tried out where none is given
 _BLUR_SHARE = 16  # a blurred background keeps one colour per 1/16 of the height and width
+_UNUSUAL_CROP = (160, 96)  # that no graph is exported for
 _N_NAMED = 3
 
 
@@ -28,9 +31,9 @@ class EncoderDescription:
     Attributes
     ----------
     backbone : str
-        Name of a timm model.
+        Name of a timm model, or ``"onnx"``.
     last_stride : int
-        Stride of the backbone's last stage, 1 or 2.
+        Stride of the backbone's last stage, 1 or 2; 2 where the backbone is left as it is.
     background : str
         What the encoder sees around a mask: ``"kept"``, ``"blanked"`` (the mean colour) or ``"blurred"``.
     crop_height_px, crop_width_px : int or None
@@ -69,6 +72,18 @@ class Encoder(nn.Module):
         Height and width of all crops in px, for backbones that must know it. By default crops of any size do.
     pretrained : bool
         Take timm's own weights from its hub; random weights otherwise, from torch's global generator.
+    graph : bytes, optional
+        A graph from an ONNX file, mended (`remots.appearance.onnx_graph.mend_graph`), in the place of a timm model; it
+        is used as it is, its last stride and batch normalisation too. It must take images in ImageNet's normalisation.
+
+    Attributes
+    ----------
+    description : EncoderDescription
+        What it is.
+    graph : bytes or None
+        The graph, where it is of an ONNX file.
+    neck : BatchNorm1d or None
+        What standardises each dimension of a feature, where a training has added it.
 
     Raises
     ------
@@ -91,15 +106,22 @@ class Encoder(nn.Module):
         background: Background = "blanked",
         crop_size: tuple[int, int] | None = None,
         pretrained: bool = False,
+        graph: bytes | None = None,
     ) -> None:
         super().__init__()
+        if graph is not None:
+            backbone, last_stride, network = ONNX, 2, _build_graph(graph)
+            crop_size = crop_size or _only_crop_size(graph, network)
+        else:
+            network = _create_backbone(backbone, crop_size, pretrained)
         example = torch.zeros(1, 3, *(crop_size or ANY_CROP))
-        network = _create_backbone(backbone, crop_size, pretrained)
         n_dimensions = _try_out(network, backbone, example)
         if last_stride == 1 and not set_last_stride_to_one(network, example):
             logger.warning("%s has no last stride that can be set to 1; it is used as it is", backbone)
             last_stride = 2
         self.backbone = network
+        self.neck: nn.BatchNorm1d | None = None
+        self.graph = graph
         height, width = crop_size or (None, None)
         self.description = EncoderDescription(
             backbone,
@@ -127,8 +149,18 @@ class Encoder(nn.Module):
         Tensor of float, shape (n, n_dimensions)
             Not normalised.
         """
+        features = self.features_before_neck(crops)
+        return features if self.neck is None else self.neck(features)
+
+    def features_before_neck(self, crops: Tensor) -> Tensor:
+        """Compute what the backbone makes of crops; where there is no neck, `forward` gives the same."""
         features: Tensor = self.backbone(self.preprocess(crops))
         return features
+
+    def add_neck(self) -> None:
+        """Add a BNNeck: a batch normalisation behind the backbone, without a bias that is trained (Luo et al. 2019)."""
+        self.neck = nn.BatchNorm1d(self.description.n_dimensions)
+        self.neck.bias.requires_grad_(False)
 
     def preprocess(self, crops: Tensor) -> Tensor:
         """Normalise the colours of crops and replace what lies around the masks; gives shape (n, 3, height, width)."""
@@ -156,11 +188,33 @@ def _create_backbone(name: str, crop_size: tuple[int, int] | None, pretrained: b
             return timm.create_model(name, pretrained=pretrained, num_classes=0, global_pool="avg")
     except Exception as error:  # whatever the hub's client raises; offline there are a dozen kinds
         if not pretrained:
-            raise ValueError(f"timm cannot build the backbone {name!r}: {_one_line(error)}") from error
+            raise ValueError(f"timm cannot build the backbone {name!r}: {one_line(error)}") from error
         raise ValueError(
-            f"timm's weights of {name!r} could not be fetched ({_one_line(error)}); "
+            f"timm's weights of {name!r} could not be fetched ({one_line(error)}); "
             "where there is no network, give the path of a .pth or .safetensors file, or `lite0`"
         ) from error
+
+
+def _build_graph(graph: bytes) -> nn.Module:
+    try:
+        from remots.appearance.onnx_graph import build_network
+    except ImportError as error:
+        raise ValueError(f"needs the packages onnx and onnx2torch: pip install onnx onnx2torch ({error})") from error
+    return build_network(graph)
+
+
+def _only_crop_size(graph: bytes, network: nn.Module) -> tuple[int, int] | None:
+    """Give the one size of crops that a graph takes; None where it takes others beside the one it was exported for."""
+    from remots.appearance.onnx_graph import declared_size
+
+    size = declared_size(graph)
+    if size is None:
+        return None
+    try:
+        _try_out(network, ONNX, torch.zeros(1, 3, *(_UNUSUAL_CROP if size != _UNUSUAL_CROP else ANY_CROP)))
+    except ValueError:
+        return size
+    return None
 
 
 def _closest_names(name: str) -> list[str]:
@@ -176,10 +230,10 @@ def _try_out(network: nn.Module, name: str, example: Tensor) -> int:
     try:
         with torch.no_grad():
             features = network.eval()(example)
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         height, width = example.shape[2:]
         raise ValueError(
-            f"the backbone {name!r} cannot take crops of {height}x{width} px ({_one_line(error)}); "
+            f"the backbone {name!r} cannot take crops of {height}x{width} px ({one_line(error)}); "
             "give it another crop size, or take another backbone"
         ) from error
     if features.ndim != 2:
@@ -266,8 +320,3 @@ def _blur(colours: Tensor) -> Tensor:
     height, width = colours.shape[2:]
     coarse = nn.functional.adaptive_avg_pool2d(colours, (max(height // _BLUR_SHARE, 1), max(width // _BLUR_SHARE, 1)))
     return nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from remots.appearance.devices import move, pick_device, pick_precision
 from remots.appearance.encoder import Encoder
-from remots.appearance.training import CropStore
+from remots.appearance.loading import CropStore
 from remots.progress import track
 
 

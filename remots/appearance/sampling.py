@@ -34,10 +34,13 @@ class Group(NamedTuple):
         Rows of the crops.
     is_strong : ndarray of bool, shape (n_people, n_views)
         Whether the view is a copy that must be altered strongly, because the same crop is in the group already.
+    identities : ndarray of int64, shape (n_people,)
+        The true person, numbered within the source from 0; -1 where nobody knows.
     """
 
     rows: NDArray[np.int64]
     is_strong: NDArray[np.bool_]
+    identities: NDArray[np.int64]
 
 
 class GroupSource(Protocol):
@@ -46,6 +49,10 @@ class GroupSource(Protocol):
     @property
     def n_groups(self) -> int:
         """How many groups there are to choose from; 0 where nothing can be learnt."""
+
+    @property
+    def n_identities(self) -> int:
+        """How many people are known by name; 0 in a target video."""
 
     def draw(self, max_people: int, n_views: int, rng: np.random.Generator) -> Group:
         """Draw a group of 2 to `max_people` people in `n_views` views each."""
@@ -58,6 +65,8 @@ class IntraFrame:
     ----------
     frames : array of int, shape (n_masks,)
         The frame of each mask.
+    is_held_out : array of bool, shape (n_masks,), optional
+        Masks that are not to be drawn.
 
     Notes
     -----
@@ -65,8 +74,12 @@ class IntraFrame:
     with fewer than two masks hold no negative and are left out.
     """
 
-    def __init__(self, frames: ArrayLike) -> None:
-        self._frames = [rows for rows in _rows_by_value(frames) if len(rows) >= 2]
+    n_identities = 0
+
+    def __init__(self, frames: ArrayLike, is_held_out: ArrayLike | None = None) -> None:
+        frames = np.asarray(frames)
+        kept = np.arange(len(frames)) if is_held_out is None else np.flatnonzero(~np.asarray(is_held_out, bool))
+        self._frames = [kept[rows] for rows in _rows_by_value(frames[kept]) if len(rows) >= 2]
         self._no_others = np.zeros(0, np.int64)
 
     @property
@@ -101,6 +114,8 @@ class InterShortTracklet:
     Source: ReMOTS section 2.4 and figure 3. Tracklets that never share a frame may be one person: they never meet in a
     group. A tracklet of a single mask serves as in intra-frame training, with altered copies of it as positives.
     """
+
+    n_identities = 0
 
     def __init__(self, frames: ArrayLike, tracklet_ids: ArrayLike) -> None:
         frames, tracklet_ids = np.asarray(frames), np.asarray(tracklet_ids)
@@ -153,10 +168,15 @@ class TrueIdentities:
         """1, or 0 where there are fewer than two people."""
         return int(len(self._people) >= 2)
 
+    @property
+    def n_identities(self) -> int:
+        """How many people there are."""
+        return len(self._people)
+
     def draw(self, max_people: int, n_views: int, rng: np.random.Generator) -> Group:
         """Draw people, and crops of each."""
         chosen = _choose(np.arange(len(self._people)), max_people, rng)
-        return _group([self._crops_of(person, n_views, rng) for person in chosen])
+        return _group([self._crops_of(person, n_views, rng) for person in chosen], chosen)
 
     def _crops_of(self, person: int, n_views: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
         crops = self._people[person]
@@ -181,6 +201,8 @@ class Batch:
         The group.
     is_strong : ndarray of bool, shape (n_crops,)
         Whether the crop must be altered strongly, because the batch has the same crop once more.
+    identities : ndarray of int64, shape (n_crops,)
+        The true person, numbered over all training sequences from 0; -1 on crops of the target.
     """
 
     stores: NDArray[np.int64]
@@ -188,6 +210,7 @@ class Batch:
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
     is_strong: NDArray[np.bool_]
+    identities: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -232,6 +255,11 @@ class BatchSampler:
         return not (self.target.n_groups or self._training_stores)
 
     @property
+    def n_identities(self) -> int:
+        """How many people of the training sequences are known by name."""
+        return sum(source.n_identities for source in self.training)
+
+    @property
     def _training_stores(self) -> list[int]:
         return [store for store, source in enumerate(self.training, start=1) if source.n_groups]
 
@@ -272,7 +300,8 @@ class BatchSampler:
             store = self._training_stores[rng.integers(len(self._training_stores))]
             group = self.training[store - 1].draw(n_people, self.n_views, rng)
             n_people -= len(group.rows)
-            yield store, group
+            first = sum(source.n_identities for source in self.training[: store - 1])
+            yield store, group._replace(identities=group.identities + first)
 
 
 def _views(
@@ -286,10 +315,12 @@ def _views(
     return different[np.arange(n_views) % len(different)], len(different)
 
 
-def _group(people: Sequence[tuple[NDArray[np.int64], int]]) -> Group:
+def _group(people: Sequence[tuple[NDArray[np.int64], int]], identities: NDArray[np.int64] | None = None) -> Group:
     rows = np.stack([views for views, _ in people])
     n_different = np.array([n for _, n in people])
-    return Group(rows, np.arange(rows.shape[1]) >= n_different[:, None])
+    unknown = np.full(len(people), NO_IDENTITY)
+    is_strong = np.arange(rows.shape[1]) >= n_different[:, None]
+    return Group(rows, is_strong, unknown if identities is None else identities)
 
 
 def _assemble(groups: Sequence[tuple[int, Group]]) -> Batch:
@@ -303,6 +334,7 @@ def _assemble(groups: Sequence[tuple[int, Group]]) -> Batch:
         labels=np.repeat(np.arange(n_people), n_views),
         groups=np.repeat(np.arange(len(groups)), n_crops),
         is_strong=np.concatenate([group.is_strong.ravel() for _, group in groups]),
+        identities=np.repeat(np.concatenate([group.identities for _, group in groups]), n_views),
     )
 
 

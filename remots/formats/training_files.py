@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from remots.appearance.encoder import Encoder
-from remots.appearance.sampling import BatchSampler
-from remots.appearance.training import LOG_COLUMNS, TrainingPlan, TrainingState, train_encoder
+from remots.appearance.sampling import BatchSampler, GroupSource
+from remots.appearance.training import LOG_COLUMNS, TrainingState, train_encoder
+from remots.appearance.training_plan import TrainingPlan
 from remots.errors import InputError
 from remots.formats.atomic import atomic_output
 from remots.formats.encoder_files import read_tensors, write_tensors
@@ -22,8 +23,10 @@ logger = logging.getLogger(__name__)
 
 _DIGESTED_APART = ("checkpoint_seconds",)  # changes nothing in the result
 _N_DIGESTED_CROPS = 64  # of each array: enough to tell one video from another
-_LOG = "log"
-_PARTS = ("weights", "first_moments", "second_moments")
+_N_HELD_OUT_CROPS, _N_HELD_OUT_VIEWS, _MAX_HELD_OUT_PEOPLE = 96, 4, 8
+_LOG, _FIRST_AUC = "log", "first_auc"
+_PARTS = ("weights", "first_moments", "second_moments", "best")
+_LOG_FORMATS = ("%d", "%.6g", "%.6g", "%.4f", "%.4f")
 
 
 def checkpoint_path(output: Path | str) -> Path:
@@ -48,7 +51,7 @@ def train_with_checkpoints(
 
     Returns
     -------
-    ndarray of float64, shape (n_steps, 4)
+    ndarray of float64, shape (n_steps, 5)
         The log.
 
     Raises
@@ -63,16 +66,27 @@ def train_with_checkpoints(
         logger.info("goes on from %s, after step %d", path, len(state.log))
     try:
         return train_encoder(
-            encoder, sampler, inputs.stores, plan, state, lambda state: write_checkpoint(path, state, digest)
+            encoder,
+            sampler,
+            inputs.stores,
+            plan,
+            state,
+            lambda state: write_checkpoint(path, state, digest),
+            _held_out_sampler(inputs.held_out, plan.seed),
         )
     except ValueError as error:
         raise InputError(f"{inputs.stores[0].path}: {error}") from error
+
+
+def _held_out_sampler(held_out: GroupSource, seed: int) -> BatchSampler:
+    return BatchSampler(held_out, [], _N_HELD_OUT_CROPS, _N_HELD_OUT_VIEWS, _MAX_HELD_OUT_PEOPLE, seed)
 
 
 def write_checkpoint(path: Path, state: TrainingState, digest: str) -> None:
     """Write where a training is; whole, or not at all."""
     tensors = {f"{part}.{name}": tensor for part in _PARTS for name, tensor in getattr(state, part).items()}
     tensors[_LOG] = torch.from_numpy(state.log)
+    tensors[_FIRST_AUC] = torch.tensor(state.first_auc, dtype=torch.float64)
     with atomic_output(path) as temporary:
         write_tensors(temporary, tensors, {"digest": digest})
 
@@ -106,13 +120,16 @@ def read_checkpoint(path: Path, digest: str) -> TrainingState | None:
         part: {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
         for part in _PARTS
     }
-    return TrainingState(**parts, log=tensors[_LOG].numpy())
+    return TrainingState(**parts, log=tensors[_LOG].numpy(), first_auc=float(tensors[_FIRST_AUC]))
 
 
 def write_training_log(path: Path, log: NDArray[np.float64]) -> None:
-    """Write the log of a training as CSV; columns step, loss, learning_rate, active_share."""
-    formats = ["%d", "%.6g", "%.6g", "%.4f"]
-    np.savetxt(path, log, fmt=formats, delimiter=",", header=",".join(LOG_COLUMNS), comments="")
+    """Write the log of a training as CSV: columns `LOG_COLUMNS`; empty where there was no evaluation."""
+    lines = [",".join(LOG_COLUMNS)]
+    for row in log.tolist():
+        cells = [form % value for form, value in zip(_LOG_FORMATS, row, strict=True)]
+        lines.append(",".join("" if cell == "nan" else cell for cell in cells))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _digest_training(encoder: Encoder, sampler: BatchSampler, inputs: TrainingInputs, plan: TrainingPlan) -> str:

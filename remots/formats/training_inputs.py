@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from remots.appearance.crops import CROP_CHANNELS
 from remots.appearance.encoder import Encoder
+from remots.appearance.pseudo_labels import chain_sure_links, hold_out_frames
 from remots.appearance.sampling import GroupSource, InterShortTracklet, IntraFrame, TrueIdentities
 from remots.errors import InputError
 from remots.formats.arrays import ArrayReader
 from remots.formats.tables import read_table
+from remots.formats.tracking_files import read_warped_pairs
 
 
 class TrainingInputs(NamedTuple):
@@ -28,20 +30,26 @@ class TrainingInputs(NamedTuple):
         Of each training sequence.
     labels : list of ndarray of int
         All that the sources were made from.
+    held_out : GroupSource
+        Pseudo labels of the target that are not in `target`.
     """
 
     stores: list[ArrayReader]
     target: GroupSource
     training: list[GroupSource]
     labels: list[NDArray[np.int64]]
+    held_out: GroupSource
 
 
 def read_training_inputs(
     crops: Path,
     masks: Path,
     short_tracklets: Path | None,
-    training_crops: Sequence[Path],
-    training_truth: Sequence[Path],
+    training_crops: Sequence[Path] = (),
+    training_truth: Sequence[Path] = (),
+    warped_iou: Path | None = None,
+    held_out_share: float = 0.0,
+    seed: int = 0,
 ) -> TrainingInputs:
     """Read the inputs of a training and see that they belong together.
 
@@ -53,6 +61,13 @@ def read_training_inputs(
         Of the target; given for inter-short-tracklet training, None for intra-frame training.
     training_crops, training_truth : sequences of Path
         Crops and ground truth of each training sequence, in one order.
+    warped_iou : Path, optional
+        Of the target. For intra-frame training it adds the sure links between adjacent frames, as positives beside the
+        altered copies (`remots.appearance.pseudo_labels`).
+    held_out_share : float
+        Share of the target's frames that is kept from the training, to judge it by.
+    seed : int
+        Which frames these are.
 
     Returns
     -------
@@ -70,15 +85,18 @@ def read_training_inputs(
         )
     stores = [open_crops(path) for path in (crops, *training_crops)]
     frames = _read_labels(masks, "masks", "frame", stores[0])
-    labels = [frames]
-    target: GroupSource = IntraFrame(frames)
-    if short_tracklets is not None:
-        labels.append(_read_tracklet_ids(short_tracklets, len(frames)))
-        target = _inter_short_tracklet(short_tracklets, frames, labels[1])
+    pseudo_labels, source = _read_pseudo_labels(len(frames), short_tracklets, warped_iou)
+    is_held_out = hold_out_frames(frames, held_out_share, seed)
     identities = [
         _read_labels(truth, "truth", "identity", store) for truth, store in zip(training_truth, stores[1:], strict=True)
     ]
-    return TrainingInputs(stores, target, [TrueIdentities(ids) for ids in identities], [*labels, *identities])
+    return TrainingInputs(
+        stores,
+        _target(source, frames, np.where(is_held_out, -1, pseudo_labels)),
+        [TrueIdentities(ids) for ids in identities],
+        [frames, pseudo_labels, is_held_out.astype(np.int64), *identities],
+        _target(source, frames, np.where(is_held_out, pseudo_labels, -1)),
+    )
 
 
 def open_crops(path: Path | str) -> ArrayReader:
@@ -118,8 +136,21 @@ def _read_tracklet_ids(path: Path, n_masks: int) -> NDArray[np.int64]:
     return tracklet_ids
 
 
-def _inter_short_tracklet(path: Path, frames: NDArray[np.int64], tracklet_ids: NDArray[np.int64]) -> InterShortTracklet:
+def _read_pseudo_labels(
+    n_masks: int, short_tracklets: Path | None, warped_iou: Path | None
+) -> tuple[NDArray[np.int64], Path | None]:
+    """Give who is who, as far as it is known, and the file that says so; other masks are each on their own."""
+    if short_tracklets is not None:
+        return _read_tracklet_ids(short_tracklets, n_masks), short_tracklets
+    if warped_iou is not None:
+        return chain_sure_links(n_masks, *read_warped_pairs(warped_iou, n_masks)), warped_iou
+    return np.arange(n_masks), None
+
+
+def _target(source: Path | None, frames: NDArray[np.int64], pseudo_labels: NDArray[np.int64]) -> GroupSource:
+    if source is None:
+        return IntraFrame(frames, pseudo_labels < 0)
     try:
-        return InterShortTracklet(frames, tracklet_ids)
+        return InterShortTracklet(frames, pseudo_labels)
     except ValueError as error:
-        raise InputError(f"{path}: {error}; associate the masks again") from error
+        raise InputError(f"{source}: {error}; associate the masks again") from error

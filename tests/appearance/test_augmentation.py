@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from remots.appearance.augmentation import MEAN_COLOUR, STRONG, WEAK, augment
+from remots.appearance.augmentation import MEAN_COLOUR, STILL, STRONG, WEAK, Strength, augment
 from tests.appearance.drawn_people import draw_people
 
 CROPS = draw_people(4, 8, 64, 32)[0]
@@ -76,3 +76,36 @@ def test_crops_are_flipped_and_erased_as_often_as_said():
 def test_no_crops_give_no_crops():
     empty = np.zeros((0, 64, 32, 4), np.uint8)
     assert augment(empty, np.zeros(0, bool), np.random.default_rng(0)).shape == empty.shape
+
+
+def test_nothing_asked_for_changes_nothing():
+    result = augment(CROPS, np.ones(len(CROPS), bool), np.random.default_rng(0), STILL, STILL)
+    np.testing.assert_array_equal(result, CROPS)
+
+
+def occluded(people, chance=1.0):
+    crops = np.zeros((40, 64, 32, 4), np.uint8)
+    crops[..., :3] = np.arange(1, 41)[:, None, None, None]  # each its own grey
+    crops[:, 4:60, 6:26, 3] = 255
+    strength = Strength(flip_chance=0, max_shift=(0, 0), erase_chance=0, occlude_chance=chance)
+    return crops, augment(crops, np.ones(40, bool), np.random.default_rng(2), STILL, strength, people)
+
+
+def test_an_occluder_is_somebody_else_and_takes_pixels_and_mask():
+    crops, result = occluded(people=np.arange(40) // 20)
+    in_front = (result[..., :3] != crops[..., :3]).any(axis=-1)
+    assert in_front.any(axis=(1, 2)).mean() > 0.9
+    assert (result[..., 3][in_front] == 0).all()
+    assert (result[..., 3][~in_front] == crops[..., 3][~in_front]).all()
+    assert (result[..., 3] > 0).any(axis=(1, 2)).all()  # a part of everybody stays in sight
+    for row in range(40):
+        greys = np.unique(result[row, ..., 0][in_front[row]])
+        assert all((grey - 1) // 20 != row // 20 for grey in greys)
+
+
+def test_nobody_is_put_in_front_where_everybody_is_one_person_or_nobody_is_known():
+    for people in (np.zeros(40, int), None):
+        crops, result = occluded(people)
+        np.testing.assert_array_equal(result, crops)
+    crops, result = occluded(np.arange(40), chance=0.0)
+    np.testing.assert_array_equal(result, crops)

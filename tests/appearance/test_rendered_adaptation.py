@@ -1,4 +1,4 @@
-"""A few hundred steps on a rendered scene, from random weights: each training tells its people apart better."""
+"""A few dozen steps on a rendered scene, from random weights: each training tells its people apart better."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,12 @@ from remots.appearance.crops import cut_crops
 from remots.appearance.encoder import Encoder
 from remots.appearance.features import embed_crops
 from remots.appearance.sampling import BatchSampler, InterShortTracklet, IntraFrame
-from remots.appearance.training import TrainingPlan, train_encoder
+from remots.appearance.training import train_encoder
+from remots.appearance.training_plan import TrainingPlan
 from remots.synthetic.scene import SceneParameters, render_scene
 from tests.appearance.drawn_people import area_under_curve
 
-N_STEPS = 150
+N_STEPS = 40
 FRAMES_PER_TRACKLET = 10
 
 
@@ -28,7 +29,7 @@ def scene():
     return np.concatenate(crops), np.array(frames), np.array(people)
 
 
-def test_a_few_hundred_steps_raise_the_auc_of_same_against_different_people(scene):
+def test_a_few_dozen_steps_raise_the_auc_of_same_against_different_people(scene):
     crops, frames, people = scene
     torch.set_num_threads(1)
     torch.manual_seed(0)

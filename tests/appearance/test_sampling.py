@@ -178,3 +178,25 @@ def test_masks_without_a_tracklet_are_left_out():
 def test_a_tracklet_twice_in_one_frame_is_refused():
     with pytest.raises(ValueError, match="tracklet 7 has two masks in frame 3"):
         InterShortTracklet([1, 3, 3], [7, 7, 7])
+
+
+def test_crops_of_training_sequences_carry_names_that_no_other_sequence_has():
+    target = IntraFrame([1, 1, 2, 2])
+    training = [TrueIdentities([5, 5, 9, 9, -1]), TrueIdentities([-1, 0, 0, 5, 5])]
+    sampler = BatchSampler(target, training, 16, 2, 4, 0)
+    assert sampler.n_identities == 4
+    expected = {(1, 0): 0, (1, 1): 0, (1, 2): 1, (1, 3): 1, (2, 1): 2, (2, 2): 2, (2, 3): 3, (2, 4): 3}
+    for step in range(20):
+        batch = sampler.draw(step)
+        for store, row, name in zip(batch.stores, batch.rows, batch.identities, strict=True):
+            assert name == expected.get((int(store), int(row)), -1)
+
+
+def test_held_out_masks_are_never_drawn():
+    frames = np.repeat(np.arange(6), 3)
+    is_held_out = frames >= 4
+    source = IntraFrame(frames, is_held_out)
+    assert source.n_groups == 4
+    drawn = {row for step in range(30) for row in source.draw(3, 2, np.random.default_rng(step)).rows.ravel().tolist()}
+    assert drawn == set(range(12))
+    assert IntraFrame(frames, np.ones(18, bool)).n_groups == 0

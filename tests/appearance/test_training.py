@@ -1,5 +1,7 @@
+import copy
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +9,11 @@ import torch
 
 from remots.appearance.encoder import Encoder
 from remots.appearance.features import embed_crops
+from remots.appearance.loading import HELD_OUT
 from remots.appearance.sampling import BatchSampler, InterShortTracklet, IntraFrame, TrueIdentities
-from remots.appearance.training import TrainingPlan, learning_rate, train_encoder
+from remots.appearance.training import train_encoder
+from remots.appearance.training_plan import TrainingPlan, learning_rate
+from remots.appearance.validation import TIE, batch_area_under_curve
 from tests.appearance.drawn_people import area_under_curve, draw_people
 
 CROPS, FRAMES, PEOPLE = draw_people(6, 10)
@@ -96,7 +101,9 @@ def test_a_training_told_to_stop_within_a_step_saves_at_once_and_goes_on_to_the_
     undisturbed, log = train()
     interrupted = make_encoder()
     last_stage = interrupted.backbone.layer4
-    interrupted.backbone.layer4 = StopInside(last_stage, at_call=4)
+    interrupted.backbone.layer4 = StopInside(
+        last_stage, at_call=5
+    )  # the first call is that which adapts batch normalisation
     states = []
 
     def leave(_number, _frame):
@@ -113,7 +120,7 @@ def test_a_training_told_to_stop_within_a_step_saves_at_once_and_goes_on_to_the_
     assert len(state.log) == 3
     renamed = {
         part: {name.replace("layer4.layer.", "layer4."): tensor for name, tensor in getattr(state, part).items()}
-        for part in ("weights", "first_moments", "second_moments")
+        for part in ("weights", "first_moments", "second_moments", "best")
     }
     resumed, resumed_log = train(encoder=make_encoder(1), state=type(state)(**renamed, log=state.log))
     assert_same(resumed, undisturbed)
@@ -165,7 +172,7 @@ def test_torch_is_left_as_it_was():
 def test_no_steps_change_nothing():
     encoder, log = train(steps=0)
     assert_same(encoder, make_encoder())
-    assert log.shape == (0, 4)
+    assert log.shape == (0, 5)
 
 
 def test_where_nothing_can_be_learnt_the_encoder_stays_and_a_warning_says_so(caplog):
@@ -228,3 +235,173 @@ def test_training_on_the_video_alone_tells_its_people_apart_better(stage):
     after = area_under_curve(np.concatenate(list(embed_crops(encoder, crops, precision="float32"))), people)
     assert log[-20:, 1].mean() < log[:20, 1].mean()
     assert after > before + (0.05 if stage == "intra" else 0.1), (before, after)
+
+
+def held_out_sampler(frames=FRAMES):
+    return BatchSampler(InterShortTracklet(frames, PEOPLE), [], 24, 4, 6, 0)
+
+
+def settle(patience=2, steps=60, learning_rate=1e-3, **rest):
+    encoder = make_encoder()
+    plan = TrainingPlan(
+        steps=steps,
+        learning_rate=learning_rate,
+        precision="float32",
+        evaluate_every=3,
+        patience=patience,
+        checkpoint_seconds=rest.pop("checkpoint_seconds", 1e9),
+    )
+    log = train_encoder(encoder, intra(), [CROPS], plan, held_out=held_out_sampler(), **rest)
+    return encoder, log
+
+
+def test_a_training_ends_when_the_held_out_part_stops_improving():
+    _, log = settle(patience=2)
+    aucs = log[np.isfinite(log[:, 4]), 4]
+    assert 6 <= len(log) < 60
+    assert len(log) == 3 * len(aucs)  # evaluated every third step, and stopped after an evaluation
+    assert aucs[-2:].max() < max(aucs[:-2].max(initial=0), 1) + 0.001
+    assert len(settle(patience=0, steps=9)[1]) == 9
+
+
+def test_the_encoder_ends_with_the_weights_of_the_last_evaluation_that_is_as_good_as_the_best():
+    encoder, log = settle(patience=3)
+    aucs = log[np.isfinite(log[:, 4]), 4]
+    before = np.maximum.accumulate(aucs)
+    kept = [number for number in range(1, len(aucs)) if aucs[number] > before[number - 1] - TIE][-1]
+    assert kept < len(aucs) - 1  # or the test says nothing
+    batch = held_out_sampler().draw(HELD_OUT)
+    features = np.concatenate(list(embed_crops(encoder, CROPS[batch.rows], precision="float32")))
+    assert batch_area_under_curve(features, batch) == pytest.approx(aucs[kept], abs=1e-6)
+
+
+def test_a_training_that_only_harms_leaves_the_encoder_as_it_was():
+    encoder = make_encoder()
+    sampler = BatchSampler(InterShortTracklet(FRAMES, PEOPLE), [], 24, 4, 6, 0)
+    train_encoder(encoder, sampler, [CROPS], TrainingPlan(steps=40, learning_rate=1e-3, precision="float32"))
+    start = copy.deepcopy(encoder)
+    plan = TrainingPlan(
+        steps=12, learning_rate=0.05, warmup_fraction=0, precision="float32", evaluate_every=3, batch_norm="frozen"
+    )
+    log = train_encoder(encoder, intra(), [CROPS], plan, held_out=held_out_sampler())
+    assert np.nanmax(log[:, 4]) < 0.8
+    assert_same(encoder, start)
+
+
+@pytest.mark.parametrize("n_before_the_stop", [2, 4, 9])
+def test_a_training_with_every_part_goes_on_to_the_same_bytes(n_before_the_stop):
+    plan = TrainingPlan(
+        steps=12,
+        learning_rate=1e-3,
+        precision="float32",
+        checkpoint_seconds=0,
+        evaluate_every=2,
+        patience=3,
+        triplet="soft",
+        neck="behind_triplet",
+        strong_occlude_chance=0.5,
+        identity_weight=1.0,
+        centre_weight=0.0005,
+    )
+    sampler = intra(training=[TrueIdentities(PEOPLE)])
+
+    def train_parts(encoder, **rest):
+        return train_encoder(encoder, sampler, [CROPS, CROPS], plan, held_out=held_out_sampler(), **rest)
+
+    undisturbed = make_encoder()
+    log = train_parts(undisturbed)
+    states = []
+
+    def stop_later(state):
+        states.append(state)
+        if len(state.log) == n_before_the_stop:
+            raise RuntimeError("the machine goes down")
+
+    if n_before_the_stop < len(log):
+        with pytest.raises(RuntimeError, match="goes down"):
+            train_parts(make_encoder(), save=stop_later)
+        resumed = make_encoder(seed=1)
+        resumed_log = train_parts(resumed, state=states[-1])
+        assert_same(resumed, undisturbed)
+        np.testing.assert_array_equal(resumed_log, log)
+
+
+def test_what_had_settled_when_it_was_stopped_does_no_further_step():
+    states = []
+    _, log = settle(patience=2, checkpoint_seconds=0, save=states.append)
+    last = states[-1]
+    again = train_encoder(
+        make_encoder(1),
+        intra(),
+        [CROPS],
+        TrainingPlan(steps=60, learning_rate=1e-3, precision="float32", evaluate_every=3, patience=2),
+        state=type(last)(last.weights, last.first_moments, last.second_moments, last.best, log, last.first_auc),
+        held_out=held_out_sampler(),
+    )
+    np.testing.assert_array_equal(again, log)
+
+
+def statistics_of(encoder):
+    return {name: value.clone() for name, value in encoder.backbone.state_dict().items() if "running" in name}
+
+
+@pytest.mark.parametrize(
+    ("batch_norm", "weights", "changes"),
+    [
+        ("frozen", "random 0", False),
+        ("auto", "weights.pth", False),
+        ("auto", "random 0", True),
+        ("video", "weights.pth", True),
+        ("batch", "weights.pth", True),
+    ],
+)
+def test_the_statistics_of_batch_normalisation_are_kept_adapted_or_trained(batch_norm, weights, changes):
+    encoder = make_encoder()
+    encoder.description = replace(encoder.description, weights=weights)
+    before = statistics_of(encoder)
+    train_encoder(encoder, intra(), [CROPS], TrainingPlan(steps=2, precision="float32", batch_norm=batch_norm))
+    after = statistics_of(encoder)
+    assert any(not torch.equal(before[name], after[name]) for name in before) == changes
+
+
+def test_adapted_statistics_stay_as_they_are_from_then_on():
+    few, many = make_encoder(), make_encoder()
+    for encoder, steps in ((few, 1), (many, 4)):
+        train_encoder(encoder, intra(), [CROPS], TrainingPlan(steps=steps, precision="float32", batch_norm="video"))
+    few, many = statistics_of(few), statistics_of(many)
+    assert all(torch.equal(few[name], many[name]) for name in few)
+
+
+@pytest.mark.parametrize("neck", ["behind_triplet", "before_triplet"])
+def test_a_neck_standardises_the_features_of_the_video(neck):
+    encoder = make_encoder()
+    plan = TrainingPlan(steps=3, learning_rate=1e-9, precision="float32", neck=neck, weight_decay=0, warmup_fraction=0)
+    train_encoder(encoder, intra(), [CROPS], plan)
+    with torch.no_grad():
+        raw = encoder.eval().features_before_neck(torch.from_numpy(CROPS))
+        features = encoder(torch.from_numpy(CROPS))
+    deviations = [values.mean(dim=0) / values.std(dim=0) for values in (raw, features)]
+    assert deviations[0].abs().mean() > 0.7  # far from zero, as behind a ReLU
+    assert deviations[1].abs().mean() < 0.2
+    assert (encoder.neck.bias == 0).all()
+    again = train_encoder(encoder, intra(), [CROPS], TrainingPlan(steps=1, precision="float32"))
+    assert len(again) == 1
+    assert encoder.neck is not None  # it stays for good
+
+
+def test_identity_losses_are_only_of_training_sequences():
+    sampler = intra(training=[TrueIdentities(PEOPLE)])
+    logs = [
+        train_encoder(
+            make_encoder(),
+            sampler,
+            [CROPS, CROPS],
+            TrainingPlan(steps=2, precision="float32", identity_weight=weight, centre_weight=0),
+        )
+        for weight in (0.0, 1.0)
+    ]
+    assert logs[1][0, 1] == pytest.approx(logs[0][0, 1] + np.log(6), abs=0.05)  # six people, nothing learnt yet
+    for weight in (0.0, 1.0):
+        log = train(sampler=intra(), steps=2)[1]
+        plan = TrainingPlan(steps=2, precision="float32", identity_weight=weight)
+        np.testing.assert_array_equal(train_encoder(make_encoder(), intra(), [CROPS], plan), log)

@@ -84,6 +84,41 @@ def test_training_sequences_change_what_is_learnt(folder):
     assert output(folder) == alone
 
 
+def write_warped_iou(folder):
+    """Everybody covers himself in the next frame; the four people of a frame are the masks 4 f to 4 f + 3."""
+    previous = np.arange(16)
+    columns = {"mask_id_prev": previous, "mask_id_curr": previous + 4, "iou": np.full(16, 0.8, np.float32)}
+    write_table(folder / "warped_iou.parquet", "warped_iou", columns)
+    return ["--warped-iou", str(folder / "warped_iou.parquet")]
+
+
+def test_sure_links_change_what_intra_frame_training_learns_unless_copies_are_asked_for(folder):
+    flags = write_warped_iou(folder)
+    assert train(folder) == 0
+    copies = output(folder)
+    assert train(folder, flags=[*flags, "--positives", "copies"]) == 0
+    assert output(folder) == copies
+    assert train(folder, flags=flags) == 0
+    assert output(folder) != copies
+
+
+def test_a_training_ends_early_and_its_log_says_where_it_was_evaluated(folder):
+    flags = [*write_warped_iou(folder), "--patience", "1", "--evaluate-every", "2", "--held-out-share", "0.4"]
+    assert train(folder, flags=flags, steps=40) == 0
+    with (folder / "out" / "training_intra.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert 2 <= len(rows) < 40
+    assert [bool(row["auc"]) for row in rows] == [number % 2 == 1 for number in range(len(rows))]
+    assert all(0 <= float(row["auc"]) <= 1 for row in rows if row["auc"])
+
+
+def test_a_warped_iou_of_other_masks_is_one_line(folder, capsys):
+    columns = {"mask_id_prev": [90], "mask_id_curr": [99], "iou": np.ones(1, np.float32)}
+    write_table(folder / "warped_iou.parquet", "warped_iou", columns)
+    exit_code = train(folder, flags=["--warped-iou", str(folder / "warped_iou.parquet")])
+    assert "names mask 99, but there are 20 masks" in complaint(capsys, "train", exit_code)
+
+
 def test_no_steps_copy_the_weights(folder):
     assert train(folder, steps=0) == 0
     before = read_encoder(folder / "encoder_pretrained.safetensors").state_dict()
@@ -98,7 +133,7 @@ def test_a_video_without_two_masks_in_a_frame_keeps_the_encoder_and_warns(folder
     np.save(folder / "crops.npy", np.load(folder / "crops.npy")[:n_masks])
     assert train(folder) == 0
     assert "the encoder stays as it is" in capsys.readouterr().err
-    assert (folder / "out" / "training_intra.csv").read_text() == "step,loss,learning_rate,active_share\n"
+    assert (folder / "out" / "training_intra.csv").read_text() == "step,loss,learning_rate,active_share,auc\n"
 
 
 def wait_for_checkpoint(folder):

@@ -1,4 +1,5 @@
 import pickle
+import sys
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from safetensors.torch import save_file
 from remots.appearance.encoder import Encoder
 from remots.errors import InputError
 from remots.formats.encoder_files import initialise_encoder, lite0_path, read_encoder, read_weights, write_encoder
+from tests.appearance.small_graphs import SIZE, small_graph
 
 
 def initialise(weights="random", backbone="test_resnet", seed=0, **rest):
@@ -28,6 +30,20 @@ def test_the_file_alone_builds_the_same_encoder(tmp_path, background, last_strid
     crops = torch.randint(0, 256, (2, 64, 32, 4), dtype=torch.uint8)
     with torch.no_grad():
         assert torch.equal(again.eval()(crops), encoder.eval()(crops))
+
+
+def test_a_neck_is_part_of_the_file(tmp_path):
+    encoder = initialise()
+    encoder.add_neck()
+    with torch.no_grad():
+        encoder.neck.running_mean.normal_()
+        encoder.neck.weight.uniform_(0.5, 2)
+    write_encoder(tmp_path / "encoder.safetensors", encoder)
+    crops = torch.randint(0, 256, (2, 64, 32, 4), dtype=torch.uint8)
+    with torch.no_grad():
+        again = read_encoder(tmp_path / "encoder.safetensors").eval()
+        assert torch.equal(again(crops), encoder.eval()(crops))
+    assert same_weights(initialise(tmp_path / "encoder.safetensors"), encoder)  # as weights, it leaves the neck behind
 
 
 def test_equal_encoders_give_equal_bytes(tmp_path):
@@ -84,6 +100,53 @@ def test_our_own_encoder_files_serve_as_weights(tmp_path):
     source = initialise(seed=4)
     write_encoder(tmp_path / "encoder.safetensors", source)
     assert same_weights(initialise(tmp_path / "encoder.safetensors"), source)
+
+
+@pytest.fixture
+def onnx_file(tmp_path):
+    (tmp_path / "small.onnx").write_bytes(small_graph())
+    return tmp_path / "small.onnx"
+
+
+def test_the_encoder_of_an_onnx_file_is_whole_in_its_own_file_and_goes_on_after_training(tmp_path, onnx_file):
+    encoder = initialise(onnx_file, backbone="not asked for")
+    onnx_file.unlink()
+    with torch.no_grad():
+        for parameter in encoder.backbone.parameters():
+            parameter.mul_(1.1)
+    write_encoder(tmp_path / "encoder.safetensors", encoder)
+    again = read_encoder(tmp_path / "encoder.safetensors")
+    assert again.description == encoder.description
+    assert again.description.weights.startswith("small.onnx sha256:")
+    crops = torch.randint(0, 256, (2, *SIZE, 4), dtype=torch.uint8)
+    with torch.no_grad():
+        assert torch.equal(again.eval()(crops), encoder.eval()(crops))
+    write_encoder(tmp_path / "again.safetensors", again)
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "encoder.safetensors").read_bytes()
+
+
+def test_a_broken_onnx_file_is_one_line(onnx_file):
+    onnx_file.write_bytes(onnx_file.read_bytes()[:300])
+    with pytest.raises(InputError, match=r"small\.onnx: not a whole ONNX file") as error:
+        initialise(onnx_file)
+    assert "\n" not in str(error.value)
+    onnx_file.unlink()
+    with pytest.raises(InputError, match=r"small\.onnx: no such file of weights"):
+        initialise(onnx_file)
+
+
+def test_an_encoder_file_whose_graph_is_broken_is_one_line(tmp_path, onnx_file):
+    encoder = initialise(onnx_file)
+    encoder.graph = encoder.graph[:100]
+    write_encoder(tmp_path / "encoder.safetensors", encoder)
+    with pytest.raises(InputError, match=r"encoder\.safetensors: .*make it again"):
+        read_encoder(tmp_path / "encoder.safetensors")
+
+
+def test_without_onnx_packages_a_line_says_what_to_install(onnx_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "remots.appearance.onnx_graph", None)
+    with pytest.raises(InputError, match=r"small\.onnx: needs packages: pip install onnx onnx2torch"):
+        initialise(onnx_file)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

@@ -4,7 +4,8 @@ import torch
 
 from remots.appearance.encoder import Encoder
 from remots.appearance.sampling import BatchSampler, IntraFrame
-from remots.appearance.training import TrainingPlan, TrainingState
+from remots.appearance.training import TrainingState
+from remots.appearance.training_plan import TrainingPlan
 from remots.errors import InputError
 from remots.formats.arrays import ArrayReader
 from remots.formats.training_files import (
@@ -22,7 +23,9 @@ STATE = TrainingState(
     weights={"a": torch.rand(2, 3), "b.c": torch.tensor(4)},
     first_moments={"a": torch.rand(2, 3)},
     second_moments={"a": torch.rand(2, 3)},
-    log=np.random.default_rng(0).random((5, 4)),
+    best={"a": torch.rand(2, 3)},
+    log=np.random.default_rng(0).random((5, 5)),
+    first_auc=0.75,
 )
 
 
@@ -37,11 +40,12 @@ def one_thread():
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path):
     write_checkpoint(tmp_path / "c.safetensors", STATE, "digest")
     state = read_checkpoint(tmp_path / "c.safetensors", "digest")
-    for part in ("weights", "first_moments", "second_moments"):
+    for part in ("weights", "first_moments", "second_moments", "best"):
         assert getattr(state, part).keys() == getattr(STATE, part).keys()
         for name, tensor in getattr(state, part).items():
             assert torch.equal(tensor, getattr(STATE, part)[name])
     np.testing.assert_array_equal(state.log, STATE.log)
+    assert state.first_auc == STATE.first_auc
 
 
 def test_a_checkpoint_of_another_training_or_a_broken_one_does_not_count(tmp_path, caplog):
@@ -61,11 +65,11 @@ def test_the_checkpoint_is_hidden_beside_its_output():
 
 
 def test_the_log_is_csv_with_a_row_a_step(tmp_path):
-    write_training_log(tmp_path / "log.csv", np.array([[0, 0.5, 1e-5, 0.75], [1, 0.25, 3.5e-4, 0.5]]))
+    write_training_log(tmp_path / "log.csv", np.array([[0, 0.5, 1e-5, 0.75, np.nan], [1, 0.25, 3.5e-4, 0.5, 0.9]]))
     assert (tmp_path / "log.csv").read_text().splitlines() == [
-        "step,loss,learning_rate,active_share",
-        "0,0.5,1e-05,0.7500",
-        "1,0.25,0.00035,0.5000",
+        "step,loss,learning_rate,active_share,auc",
+        "0,0.5,1e-05,0.7500,",
+        "1,0.25,0.00035,0.5000,0.9000",
     ]
 
 
@@ -75,8 +79,10 @@ def start(tmp_path, stop_after=None, crops=CROPS, seed=0, **plan):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         encoder = Encoder("test_resnet")
-    target = IntraFrame(FRAMES)
-    inputs = TrainingInputs([ArrayReader(tmp_path / "crops.npy", (None, None, 4), np.uint8)], target, [], [FRAMES])
+    is_held_out = FRAMES.max() == FRAMES
+    target, held_out = IntraFrame(FRAMES, is_held_out), IntraFrame(FRAMES, ~is_held_out)
+    store = ArrayReader(tmp_path / "crops.npy", (None, None, 4), np.uint8)
+    inputs = TrainingInputs([store], target, [], [FRAMES], held_out)
     draw = BatchSampler.draw
 
     class Stopping(BatchSampler):

@@ -49,6 +49,7 @@ rule train_intra:
         encoder=f"{RESULTS}/encoder_pretrained.safetensors",
         crops=per_sequence("crops.npy"),
         masks=per_sequence("masks.parquet"),
+        warped_iou=per_sequence("warped_iou.parquet"),
         training_crops=of_training_sequences("crops.npy"),
         training_truth=of_training_sequences("truth.parquet"),
     output:
@@ -69,6 +70,7 @@ rule train_intra:
         code=code("train"),
     shell:
         "python -m remots train --stage intra --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
+        " --warped-iou {input.warped_iou:q}"
         " --training-crops {input.training_crops:q} --training-truth {input.training_truth:q}"
         " --out {output.encoder:q} --log {output.log:q} --threads {threads} {params.settings} 2> {log:q}"
 
