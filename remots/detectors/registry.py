@@ -48,7 +48,10 @@ DETECTORS: dict[str, Entry] = {
         "remots.detectors.torchvision", "TorchvisionNetwork", ("torchvision",), "pip install torchvision"
     ),
     "transformers": Entry(
-        "remots.detectors.transformers", "TransformersNetwork", ("transformers",), "pip install transformers"
+        "remots.detectors.transformers",
+        "TransformersNetwork",
+        ("transformers",),
+        "envs/install_detectors.sh python3 transformers",
     ),
     "motion": Entry("remots.detectors.motion", "MotionDetector"),
 }
