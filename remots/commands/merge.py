@@ -15,9 +15,9 @@ import numpy as np
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_outputs
+from remots.formats.merging_files import read_tracklets
 from remots.formats.statistics_files import read_threshold
 from remots.formats.tables import write_table
-from remots.formats.tracking_files import read_tracklets
 from remots.merging.linkage import Evidence, merge_tracklets
 from remots.settings import Merge
 from remots.statistics.displacements import PlaceBonus

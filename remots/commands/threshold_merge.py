@@ -15,8 +15,8 @@ from pathlib import Path
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
 from remots.formats.atomic import atomic_output
+from remots.formats.merging_files import read_tracklets
 from remots.formats.statistics_files import read_histograms, write_threshold
-from remots.formats.tracking_files import read_tracklets
 from remots.merging.constraints import find_candidate_pairs, find_shared_frame_pairs, rows_in_time, smaller_sizes
 from remots.merging.linkage import tracklet_distances
 from remots.settings import Merge, ThresholdMerge

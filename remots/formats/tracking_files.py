@@ -1,7 +1,6 @@
-"""What the tracker and the merging read: frames, boxes and features of masks, pairs that overlap, short tracklets."""
+"""What the tracker and the merging read: frames and features of masks, pairs that overlap, short tracklets."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +8,6 @@ from numpy.typing import NDArray
 from remots.errors import InputError
 from remots.formats.arrays import ArrayReader
 from remots.formats.tables import read_table
-from remots.merging.constraints import RangeTable, build_frame_ranges, find_end_masks
-from remots.merging.linkage import sum_features
-from remots.statistics.displacements import TrackletPlaces, describe_motion, learn_scales
 
 _N_ROWS_LOOKED_AT = 1000
 _NORM_TOLERANCE = 0.01
@@ -39,33 +35,6 @@ def read_mask_frames(masks: Path | str) -> NDArray[np.int64]:
     if np.any(np.diff(frames) < 0):
         raise InputError(f"{masks}: rows are not sorted by frame; make this table again with `remots fuse`")
     return frames
-
-
-def read_mask_boxes(masks: Path | str, n_masks: int) -> NDArray[np.int64]:
-    """Read the box of each mask.
-
-    Parameters
-    ----------
-    masks : Path
-        A table of masks.
-    n_masks : int
-        How many masks there must be.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_masks, 4), in px
-        Left, top, width and height.
-
-    Raises
-    ------
-    InputError
-        As `read_table`, and if there are more or fewer masks.
-    """
-    columns = ["left_px", "top_px", "width_px", "height_px"]
-    boxes = read_table(masks, "masks", columns=columns)[columns].to_numpy(np.int64)
-    if len(boxes) != n_masks:
-        raise InputError(f"{masks}: {len(boxes)} masks, but the short tracklets have {n_masks}; associate them again")
-    return boxes
 
 
 def open_features(path: Path | str, n_masks: int, masks: Path | str) -> ArrayReader:
@@ -162,55 +131,3 @@ def read_short_tracklets(path: Path | str, n_masks: int | None = None) -> tuple[
     if len(tracklet_ids) and tracklet_ids.min() < 0:
         raise InputError(f"{path}: tracklet_id {tracklet_ids.min()} is negative; run `remots associate` again")
     return tracklet_ids, table["frame"].to_numpy(np.int64)
-
-
-class Tracklets(NamedTuple):
-    """The short tracklets of a sequence, ready to be merged.
-
-    Attributes
-    ----------
-    ranges : RangeTable
-        Their frames.
-    sums : ndarray of float32, shape (n_tracklets, n_dimensions)
-        Sums of the features of their masks.
-    sizes : ndarray of int64, shape (n_tracklets,)
-        Their masks.
-    places : TrackletPlaces
-        Where they begin and end.
-    """
-
-    ranges: RangeTable
-    sums: NDArray[np.float32]
-    sizes: NDArray[np.int64]
-    places: TrackletPlaces
-
-
-def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Tracklets:
-    """Read short tracklets with the features and the places of their masks.
-
-    Parameters
-    ----------
-    short_tracklets, features : Path
-        A table of short tracklets, an array of features.
-    masks : Path
-        A table of masks.
-
-    Returns
-    -------
-    Tracklets
-
-    Raises
-    ------
-    InputError
-        If a file is missing or malformed, or two do not belong together.
-    """
-    tracklet_ids, frames = read_short_tracklets(short_tracklets)
-    with open_features(features, len(frames), short_tracklets) as rows:
-        try:
-            ranges = build_frame_ranges(tracklet_ids, frames)
-            sums = sum_features(tracklet_ids, rows, ranges.n_tracklets)
-        except ValueError as error:
-            raise InputError(f"{short_tracklets} and {features}: {error}") from error
-    motion = describe_motion(tracklet_ids, frames, read_mask_boxes(masks, len(frames)))
-    places = TrackletPlaces(motion, learn_scales(tracklet_ids, motion), *find_end_masks(tracklet_ids, frames))
-    return Tracklets(ranges, sums, np.bincount(tracklet_ids, minlength=ranges.n_tracklets), places)

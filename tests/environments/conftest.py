@@ -71,4 +71,4 @@ def conda(package_index: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "PIP_CONSTRAINT": str(CONSTRAINTS),
     }
     yield CondaStandIn(folder / "environments", variables)
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)

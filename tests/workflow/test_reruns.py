@@ -43,9 +43,10 @@ def test_the_second_run_finds_nothing_to_do(finished: Workplace) -> None:
 
 
 def test_theta_t_reruns_merging_and_what_follows(finished: Workplace) -> None:
+    # θ_merge is read off the pairs that may be merged, and those are within θ_t.
     finished.config["merge"] = {"max_gap_frames": 5}
     finished.write()
-    assert set(finished.rules_to_run()) == {"merge"} | AFTER_MERGE
+    assert set(finished.rules_to_run()) == {"threshold_merge", "plot_threshold_merge", "merge"} | AFTER_MERGE
     finished.run()
     assert finished.rules_to_run() == {}
 
@@ -75,7 +76,7 @@ def test_overlap_threshold_reruns_fusion_and_what_follows_but_no_import_and_no_t
 def test_an_edited_module_reruns_the_rules_that_use_it(finished: Workplace) -> None:
     module = finished.folder / "remots" / "merging" / "linkage.py"
     module.write_text(module.read_text() + "\n_EDITED = True\n")
-    assert set(finished.rules_to_run()) == {"merge"} | AFTER_MERGE
+    assert set(finished.rules_to_run()) == {"threshold_merge", "plot_threshold_merge", "merge"} | AFTER_MERGE
     finished.run()
     assert finished.rules_to_run() == {}
 

@@ -1,0 +1,93 @@
+"""What merging reads: the short tracklets of a sequence, with the looks and the places of their masks."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remots.errors import InputError
+from remots.formats.tables import read_table
+from remots.formats.tracking_files import open_features, read_short_tracklets
+from remots.merging.constraints import RangeTable, build_frame_ranges, find_end_masks
+from remots.merging.linkage import sum_features
+from remots.statistics.displacements import TrackletPlaces, describe_motion, learn_scales
+
+
+class Tracklets(NamedTuple):
+    """The short tracklets of a sequence, ready to be merged.
+
+    Attributes
+    ----------
+    ranges : RangeTable
+        Their frames.
+    sums : ndarray of float32, shape (n_tracklets, n_dimensions)
+        Sums of the features of their masks.
+    sizes : ndarray of int64, shape (n_tracklets,)
+        Their masks.
+    places : TrackletPlaces
+        Where they begin and end.
+    """
+
+    ranges: RangeTable
+    sums: NDArray[np.float32]
+    sizes: NDArray[np.int64]
+    places: TrackletPlaces
+
+
+def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Tracklets:
+    """Read short tracklets with the features and the places of their masks.
+
+    Parameters
+    ----------
+    short_tracklets, features : Path
+        A table of short tracklets, an array of features.
+    masks : Path
+        A table of masks.
+
+    Returns
+    -------
+    Tracklets
+
+    Raises
+    ------
+    InputError
+        If a file is missing or malformed, or two do not belong together.
+    """
+    tracklet_ids, frames = read_short_tracklets(short_tracklets)
+    with open_features(features, len(frames), short_tracklets) as rows:
+        try:
+            ranges = build_frame_ranges(tracklet_ids, frames)
+            sums = sum_features(tracklet_ids, rows, ranges.n_tracklets)
+        except ValueError as error:
+            raise InputError(f"{short_tracklets} and {features}: {error}") from error
+    motion = describe_motion(tracklet_ids, frames, read_mask_boxes(masks, len(frames)))
+    places = TrackletPlaces(motion, learn_scales(tracklet_ids, motion), *find_end_masks(tracklet_ids, frames))
+    return Tracklets(ranges, sums, np.bincount(tracklet_ids, minlength=ranges.n_tracklets), places)
+
+
+def read_mask_boxes(masks: Path | str, n_masks: int) -> NDArray[np.int64]:
+    """Read the box of each mask.
+
+    Parameters
+    ----------
+    masks : Path
+        A table of masks.
+    n_masks : int
+        How many masks there must be.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_masks, 4), in px
+        Left, top, width and height.
+
+    Raises
+    ------
+    InputError
+        As `read_table`, and if there are more or fewer masks.
+    """
+    columns = ["left_px", "top_px", "width_px", "height_px"]
+    boxes = read_table(masks, "masks", columns=columns)[columns].to_numpy(np.int64)
+    if len(boxes) != n_masks:
+        raise InputError(f"{masks}: {len(boxes)} masks, but the short tracklets have {n_masks}; associate them again")
+    return boxes
