@@ -340,11 +340,35 @@ class Scene(Section):
     seed: int = Field(0, ge=0, description="seed of everything in the scene")
 
 
+# Where a default leaves the paper, what the field is in the paper's reading: with `paper: true` in the config, with the
+# flag `--paper` of a verb, from Python with `Train(**PAPER[Train])`. What the paper leaves to Luo et al. is theirs.
+# docs/decisions/0008-one-switch-for-the-paper.md says why for each.
+PAPER: dict[type[Section], dict[str, Any]] = {
+    Fuse: {"min_area_px": 1},
+    Initialise: {"background": "kept"},
+    Train: {
+        "patience": 0,
+        "positives": "copies",
+        "warmup_fraction": 0.0833,  # 10 of 120 epochs
+        "decay": "steps",
+        "normalise": False,
+        "batch_norm": "batch",
+    },
+    Warp: {"flow": "farneback"},
+    ThresholdShort: {"rule": "mean_plus_sigmas"},
+    Associate: {"assignment": "most_links", "ambiguity_margin": 0.0},
+    ThresholdMerge: {"rule": "crossing"},
+}
+
+
 class Config(Section):
     """``config.yaml``."""
 
     sequences: str = Field("config/sequences.tsv", description="the sample sheet")
     results: str = Field("results", description="folder of the results")
+    paper: bool = Field(
+        False, description="take the paper's reading of each key that is left out, where it is not the default"
+    )
     scenes: dict[str, Scene] = Field(default_factory=dict, description="scenes to render before anything else, by name")
     detectors: dict[Annotated[str, Field(pattern=NAME_PATTERN)], DetectorSection] = Field(
         default_factory=dict,
@@ -400,9 +424,34 @@ def parse_config(values: dict[str, Any], source: str) -> Config:
         With the first wrong key, its value and what is allowed.
     """
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{source}: {describe_first_error(error, Config)}") from error
+    return read_as_paper(config) if config.paper else config
+
+
+def read_as_paper(config: Config) -> Config:
+    """Take the paper's reading of each setting that was not given.
+
+    Parameters
+    ----------
+    config : Config
+        Of any reading; ``Config()`` for the paper's reading of everything.
+
+    Returns
+    -------
+    Config
+        With the values of `PAPER`; what was given to ``config`` explicitly stays.
+    """
+    sections = {name: getattr(config, name) for name in Config.model_fields}
+    changed = {
+        name: section.model_copy(
+            update={key: value for key, value in PAPER[type(section)].items() if key not in section.model_fields_set}
+        )
+        for name, section in sections.items()
+        if type(section) in PAPER
+    }
+    return config.model_copy(update={"paper": True, **changed})
 
 
 def describe_first_error(error: ValidationError, model: type[BaseModel]) -> str:

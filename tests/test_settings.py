@@ -1,11 +1,13 @@
 """Settings: one source for config, schemas, README and flags."""
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from remots.cli import main
 from remots.commands.settings_flags import add_settings, format_flags, read_settings
 from remots.errors import InputError
 from remots.formats.config_files import (
@@ -15,7 +17,18 @@ from remots.formats.config_files import (
     read_config,
     sample_sheet_as_schema,
 )
-from remots.settings import Config, Merge, Scene, ThresholdShort, Train, parse_config
+from remots.settings import (
+    PAPER,
+    Associate,
+    Config,
+    Merge,
+    Scene,
+    ThresholdMerge,
+    ThresholdShort,
+    Train,
+    parse_config,
+    read_as_paper,
+)
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -34,8 +47,51 @@ def test_the_committed_file_is_what_the_models_say(path: str, written: object) -
     assert (REPOSITORY / path).read_text(encoding="utf-8") == written(), f"run `remots config` and commit {path}"
 
 
-def test_the_written_defaults_read_back_as_the_defaults() -> None:
-    assert parse_config(yaml.safe_load(config_as_yaml()), "defaults") == Config()
+@pytest.mark.parametrize("paper", [False, True])
+def test_the_written_config_reads_back_as_it_is_and_with_every_comment_taken_away(paper: bool) -> None:
+    expected = read_as_paper(Config()) if paper else Config()
+    text = config_as_yaml(paper)
+    everything = re.sub(r"^# ?", "", text, flags=re.MULTILINE)
+    assert set(yaml.safe_load(everything)) == set(Config.model_fields)
+    for written in [text, everything]:
+        assert parse_config(yaml.safe_load(written), "written") == expected
+
+
+def test_the_paper_s_values_are_allowed_and_no_defaults() -> None:
+    for section, values in PAPER.items():
+        read = section(**values).model_dump()
+        for key, value in values.items():
+            assert read[key] == value
+            assert section.model_fields[key].default != value, f"{section.__name__}.{key} needs no switch"
+
+
+def test_the_switch_takes_the_paper_s_value_of_each_key_that_is_left_out_and_of_no_other() -> None:
+    given = {"paper": True, "associate": {"ambiguity_margin": 1.0}, "train": {"steps": 7, "decay": "cosine"}}
+    config = parse_config(given, "my.yaml")
+    assert config.associate == Associate(assignment="most_links", ambiguity_margin=1.0)
+    assert config.train == Train(**{**PAPER[Train], "steps": 7, "decay": "cosine"})
+    assert config.threshold_merge == ThresholdMerge(rule="crossing")
+    assert config.crop == Config().crop
+    assert parse_config({**given, "paper": "false"}, "my.yaml").threshold_merge == ThresholdMerge()
+
+
+def test_the_committed_defaults_leave_the_switch_its_effect() -> None:
+    committed = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text(encoding="utf-8"))
+    assert parse_config({**committed, "paper": "true"}, "config") == read_as_paper(Config())
+
+
+def test_each_place_that_leaves_the_paper_stands_in_its_decision_record() -> None:
+    (record,) = (REPOSITORY / "docs" / "decisions").glob("*-one-switch-for-the-paper.md")
+    text = record.read_text(encoding="utf-8")
+    sections = {field.annotation: name for name, field in Config.model_fields.items()}
+    for section, values in PAPER.items():
+        for key, value in values.items():
+            default = section.model_fields[key].default
+            assert f"| `{sections[section]}.{key}` | `{_in_yaml(default)}` | `{_in_yaml(value)}` |" in text
+
+
+def _in_yaml(value: object) -> str:
+    return yaml.safe_dump(value).splitlines()[0]
 
 
 def test_every_setting_is_described() -> None:
@@ -89,3 +145,33 @@ def test_a_flag_out_of_range_is_refused_by_its_name() -> None:
     add_settings(parser, Merge)
     with pytest.raises(InputError, match="--max-gap-frames is -3"):
         read_settings(parser.parse_args(["--max-gap-frames", "-3"]), Merge)
+
+
+def test_the_flag_for_the_paper_sets_what_is_not_given() -> None:
+    parser = argparse.ArgumentParser()
+    add_settings(parser, ThresholdMerge)
+    add_settings(parser, Associate)  # one flag for both
+    options = parser.parse_args(["--paper", "--assignment", "most_similar"])
+    assert read_settings(options, ThresholdMerge) == ThresholdMerge(rule="crossing")
+    assert read_settings(options, Associate) == Associate(assignment="most_similar", ambiguity_margin=0.0)
+    options = parser.parse_args([])
+    assert read_settings(options, Associate) == Associate()
+
+
+@pytest.mark.parametrize(
+    "verb", ["fuse", "initialise", "train", "warp", "threshold-short", "associate", "threshold-merge", "config"]
+)
+def test_each_verb_with_a_default_that_leaves_the_paper_has_the_flag(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([verb, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--paper" in shown
+    assert verb == "config" or "; paper: " in " ".join(shown.split())
+
+
+def test_the_config_of_the_paper_is_written_by_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--paper"]) == 0
+    assert capsys.readouterr().out == config_as_yaml(paper=True)
+    assert main(["config", "--paper", "--format", "schema"]) == 2
+    assert "--paper writes a config; leave out --format schema" in capsys.readouterr().err

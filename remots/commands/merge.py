@@ -18,7 +18,8 @@ from remots.formats.atomic import atomic_outputs
 from remots.formats.merging_files import read_tracklets
 from remots.formats.statistics_files import read_threshold
 from remots.formats.tables import write_table
-from remots.merging.linkage import Evidence, merge_tracklets
+from remots.merging.evidence import Evidence
+from remots.merging.linkage import merge_tracklets
 from remots.settings import Merge
 from remots.statistics.displacements import PlaceBonus
 from remots.statistics.mixture import place_weight, sized_looks

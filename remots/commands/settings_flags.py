@@ -10,16 +10,22 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from remots.errors import InputError
-from remots.settings import Section, describe_first_error
+from remots.settings import PAPER, Section, describe_first_error
 
 SectionType = TypeVar("SectionType", bound=Section)
 
 
-def add_settings(parser: argparse.ArgumentParser, section: type[Section], **defaults: Any) -> None:
-    """Add one flag per field of the section: its name, choices, default and description."""
+def add_settings(parser: argparse.ArgumentParser, section: type[Section]) -> None:
+    """Add one flag per field of the section: its name, choices, default and description.
+
+    Where defaults of the section leave the paper, there is a flag ``--paper``, too.
+    """
     group = parser.add_argument_group("settings")
+    if section in PAPER and parser.get_default("paper") is None:  # not yet there for another section
+        described = "the paper's reading of every setting that is not given"
+        group.add_argument("--paper", action="store_true", help=described)
     for name, field in section.model_fields.items():
-        _add_flag(group, name, field, defaults.get(name, field.default))
+        _add_flag(group, name, field, PAPER.get(section, {}).get(name))
 
 
 def add_alternatives(parser: argparse.ArgumentParser, choice: str, sections: Mapping[str, type[Section]]) -> None:
@@ -40,7 +46,7 @@ def add_alternatives(parser: argparse.ArgumentParser, choice: str, sections: Map
         group = parser.add_argument_group(f"settings of {', '.join(names)}")
         for name, field in section.model_fields.items():
             if name not in seen:
-                _add_flag(group, name, field, argparse.SUPPRESS)
+                _add_flag(group, name, field)
         seen.update(section.model_fields)
 
 
@@ -57,7 +63,9 @@ def read_alternative(options: argparse.Namespace, choice: str, sections: Mapping
 
 def read_settings(options: argparse.Namespace, section: type[SectionType]) -> SectionType:
     """Check the values of the flags as the config file's are checked; raises InputError."""
-    return _check(section, {name: getattr(options, name) for name in section.model_fields})
+    reading = PAPER.get(section, {}) if getattr(options, "paper", False) else {}
+    given = {name: value for name, value in vars(options).items() if name in section.model_fields}
+    return _check(section, reading | given)
 
 
 def _check(section: type[SectionType], values: dict[str, Any]) -> SectionType:
@@ -87,21 +95,25 @@ def format_flags(section: Section) -> str:
     return " ".join(words)
 
 
-def _add_flag(group: Any, name: str, field: FieldInfo, default: Any) -> None:
+def _add_flag(group: Any, name: str, field: FieldInfo, paper: Any = None) -> None:
+    """Add a flag that leaves no value where it is not given, so that what is given can be told from a default."""
     flag = f"--{name.replace('_', '-')}"
-    shown = field.default if default is argparse.SUPPRESS else default
-    described = f"{field.description} (default: {_as_word(shown)})".replace("%", "%%")
+    values = f"default: {_as_word(field.default)}" + ("" if paper is None else f"; paper: {_as_word(paper)}")
+    settings: dict[str, Any] = {
+        "default": argparse.SUPPRESS,
+        "help": f"{field.description} ({values})".replace("%", "%%"),
+    }
     annotation = _without_none(field.annotation)
     if annotation is bool:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=described)
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
     elif typing.get_origin(annotation) is typing.Literal:
         choices = typing.get_args(annotation)
-        group.add_argument(flag, type=type(choices[0]), choices=choices, default=default, help=described)
+        group.add_argument(flag, type=type(choices[0]), choices=choices, **settings)
     elif typing.get_origin(annotation) is list:
         (part,) = typing.get_args(annotation)
-        group.add_argument(flag, type=part, nargs="*", default=default, help=described, metavar=part.__name__.upper())
+        group.add_argument(flag, type=part, nargs="*", metavar=part.__name__.upper(), **settings)
     else:
-        group.add_argument(flag, type=annotation, default=default, help=described, metavar=annotation.__name__.upper())
+        group.add_argument(flag, type=annotation, metavar=annotation.__name__.upper(), **settings)
 
 
 def _as_word(default: Any) -> str:

@@ -18,7 +18,7 @@ from remots.formats.atomic import atomic_output
 from remots.formats.merging_files import read_tracklets
 from remots.formats.statistics_files import read_histograms, write_threshold
 from remots.merging.constraints import find_candidate_pairs, find_shared_frame_pairs, rows_in_time, smaller_sizes
-from remots.merging.linkage import tracklet_distances
+from remots.merging.distances import tracklet_distances
 from remots.settings import Merge, ThresholdMerge
 from remots.statistics.mixture import CandidatePopulation, KnownPairs, candidates
 from remots.statistics.thresholds import Threshold, crossing, fixed

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from remots.errors import InputError
 from remots.formats.sample_sheet import SampleRow
-from remots.settings import Config, Motion, Network, Precomputed, Scene, Section, parse_config
+from remots.settings import PAPER, Config, Motion, Network, Precomputed, Scene, Section, parse_config
 
 # Sections that stand under a name that the user chooses, or that names a detector.
 NAMED_SECTIONS: list[tuple[str, type[Section]]] = [
@@ -42,18 +42,35 @@ def read_config(path: Path | str) -> Config:
     return parse_config(values or {}, str(path))
 
 
-def config_as_yaml() -> str:
-    """Write every setting at its default, each with its meaning as a comment."""
-    lines = ["# Every setting of ReMOTS at its default (`remots config`). A key that is left out keeps its default."]
+def config_as_yaml(paper: bool = False) -> str:
+    """Write every setting, each with its meaning.
+
+    Parameters
+    ----------
+    paper : bool
+        Where the paper's reading is not the default, give the paper's value.
+
+    Returns
+    -------
+    str
+        YAML in which a setting at its default is a comment: only what is given wins over `paper`.
+    """
+    what = "in the paper's reading (`remots config --paper`)" if paper else "at its default (`remots config`)"
+    lines = [
+        f"## Every setting of ReMOTS {what}. A key that is left out keeps its default, or with",
+        '## `paper: true` the paper\'s value. To change one, take away the "# " before it and before its section.',
+    ]
     for name, field in Config.model_fields.items():
         section = _section(field)
         if section is None:
-            default = field.get_default(call_default_factory=True)
-            lines += ["", f"# {field.description}", f"{name}: {_as_yaml(default)}"]
+            value = paper if name == "paper" else field.get_default(call_default_factory=True)
+            lines += ["", f"## {field.description}", f"{name}: {_as_yaml(value)}"]
             continue
-        lines += ["", f"# {_first_line(section)}", f"{name}:"]
+        reading = PAPER.get(section, {}) if paper else {}
+        lines += ["", f"## {_first_line(section)}", f"{name}:" if reading else f"# {name}:"]
         for key, inner in section.model_fields.items():
-            lines += [f"  # {inner.description}", f"  {key}: {_as_yaml(inner.default)}"]
+            line = f"  {key}: {_as_yaml(reading.get(key, inner.default))}"
+            lines += [f"#   ## {inner.description}", line if key in reading else f"# {line}"]
     return "\n".join(lines) + "\n"
 
 
@@ -68,9 +85,12 @@ def config_as_readme() -> str:
         "where Snakemake runs.",
         "\n".join(_table("column", SampleRow)),
         "## `config.yaml`",
-        "`remots config > config.yaml` writes all of it at its defaults. A key that is left out keeps its default. "
-        "Changing a key re-runs the rule of that name (of `detectors.NAME`: `detect` with that detector), and what "
-        "follows from it.",
+        "`remots config > config.yaml` writes all of it, its sections as comments: a key that is left out keeps "
+        "its default. Changing a key re-runs the rule of that name (of `detectors.NAME`: `detect` with that "
+        "detector), and what follows from it.",
+        "With `paper: true` (`snakemake --config paper=true`; `--paper` on the command line of a verb) each key that "
+        "is left out takes the value in the column `paper`, where there is one. Keys that are given win. "
+        "`remots config --paper` writes a config with those values.",
         "\n".join(_table("key", Config, leave_out_sections=True)),
     ]
     for name, field in Config.model_fields.items():
@@ -93,12 +113,16 @@ def sample_sheet_as_schema() -> str:
 
 
 def _table(first_column: str, model: type[BaseModel], leave_out_sections: bool = False) -> Iterator[str]:
-    yield f"| {first_column} | allowed | default | meaning |"
-    yield "| --- | --- | --- | --- |"
+    reading: dict[str, Any] = next((values for section, values in PAPER.items() if section is model), {})
+    paper = " paper |" if reading else ""
+    yield f"| {first_column} | allowed | default |{paper} meaning |"
+    yield "| --- | --- | --- |" + (" --- |" if reading else "") + " --- |"
     for name, field in model.model_fields.items():
         if not (leave_out_sections and _section(field)):
             default = "needed" if field.is_required() else f"`{_as_yaml(field.get_default(call_default_factory=True))}`"
-            yield f"| `{name}` | {_allowed(field)} | {default} | {field.description} |"
+            if reading:
+                paper = f" `{_as_yaml(reading[name])}` |" if name in reading else " |"
+            yield f"| `{name}` | {_allowed(field)} | {default} |{paper} {field.description} |"
 
 
 def _allowed(field: FieldInfo) -> str:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from remots.errors import InputError
 from remots.formats.tables import read_table
 from remots.formats.tracking_files import open_features, read_short_tracklets
-from remots.merging.constraints import RangeTable, build_frame_ranges, find_end_masks
-from remots.merging.linkage import sum_features
+from remots.merging.distances import sum_features
+from remots.merging.frame_ranges import RangeTable, build_frame_ranges, find_end_masks
 from remots.statistics.displacements import TrackletPlaces, describe_motion, learn_scales
 
 

@@ -1,6 +1,8 @@
 """The sample sheet, ``sequences.tsv``: one row a sequence."""
 
 import csv
+import os
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -31,7 +33,8 @@ class SampleRow(BaseModel):
 
     sequence: str = Field(pattern=NAME_PATTERN, description="name, also of its folder of results")
     split: Literal["train", "target"] = Field(
-        description="`target`: masks get identities; `train`: its ground truth supplies half of each mini-batch"
+        description="`target`: masks get identities; `train`: its ground truth supplies half of each mini-batch, but "
+        "for a target that shows the same frames"
     )
     frames: str = Field(
         min_length=1, description="MOT sequence folder (img1 + seqinfo.ini), folder of images, or video"
@@ -144,6 +147,32 @@ def detector_names(row: SampleRow) -> dict[str, str]:
             name, number = f"{stem}_{number}", number + 1
         names[name] = source
     return names
+
+
+def training_rows(target: SampleRow, rows: Iterable[SampleRow]) -> list[SampleRow]:
+    """Choose what a target may learn from: every training sequence but those with frames of the target itself.
+
+    So a sequence that is in the sheet twice, for training and under another name as a target, is left out of its own
+    training: with all training sequences in it twice, the sheet asks for leave-one-out validation.
+
+    Parameters
+    ----------
+    target : SampleRow
+    rows : iterable of SampleRow
+        The sample sheet.
+
+    Returns
+    -------
+    list of SampleRow
+        In the order of the sheet.
+    """
+    return [row for row in rows if row.split == "train" and not _share_frames(row, target)]
+
+
+def _share_frames(a: SampleRow, b: SampleRow) -> bool:
+    first = max(row.first_frame or 1 for row in (a, b))
+    last = min(row.last_frame or sys.maxsize for row in (a, b))
+    return os.path.realpath(a.frames) == os.path.realpath(b.frames) and first <= last
 
 
 def _is_bare_word(source: str) -> bool:

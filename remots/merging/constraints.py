@@ -6,51 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remots.merging.frame_ranges import RangeTable, find_junctions, rows_of_tracklets, smallest_gaps
+
 _PAIRS_PER_CHUNK = 2**20
-# Further away than any frame; twice of it still fits into an int64.
-_FAR = np.array([np.iinfo(np.int64).max // 4])
-
-
-@dataclass(frozen=True)
-class FrameRanges:
-    """The frames of one tracklet or cluster, as disjoint ranges in rising order.
-
-    Attributes
-    ----------
-    first, last : ndarray of int64, shape (n_ranges,)
-        First and last frame of each range, both included.
-    """
-
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class RangeTable:
-    """The frame ranges of all tracklets, one below the other, in the order of tracklets and frames.
-
-    Attributes
-    ----------
-    tracklet_ids, first, last : ndarray of int64, shape (n_ranges,)
-        A tracklet without holes has one range.
-    offsets : ndarray of int64, shape (n_tracklets + 1,)
-        Tracklet i has the rows offsets[i] to offsets[i + 1].
-    """
-
-    tracklet_ids: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-
-    @property
-    def n_tracklets(self) -> int:
-        """Number of tracklets."""
-        return len(self.offsets) - 1
-
-    def of(self, tracklet_id: int) -> FrameRanges:
-        """Give the ranges of one tracklet."""
-        rows = slice(self.offsets[tracklet_id], self.offsets[tracklet_id + 1])
-        return FrameRanges(self.first[rows], self.last[rows])
 
 
 @dataclass(frozen=True)
@@ -69,65 +27,9 @@ class CandidatePairs:
     b: NDArray[np.int32]
     gap_frames: NDArray[np.int32]
 
-
-def build_frame_ranges(tracklet_ids: NDArray[np.integer[Any]], frames: NDArray[np.integer[Any]]) -> RangeTable:
-    """Collect the frames of each tracklet.
-
-    Parameters
-    ----------
-    tracklet_ids : ndarray of int, shape (n_masks,)
-        Tracklet of each mask, numbered from 0 without holes.
-    frames : ndarray of int, shape (n_masks,)
-        Frame of each mask.
-
-    Returns
-    -------
-    RangeTable
-
-    Raises
-    ------
-    ValueError
-        If a number is left out, or a tracklet has two masks in one frame; names them.
-    """
-    order = np.lexsort((frames, tracklet_ids))
-    ids, sorted_frames = tracklet_ids[order].astype(np.int64), frames[order].astype(np.int64)
-    n_tracklets = int(ids[-1]) + 1 if len(ids) else 0
-    missing = np.flatnonzero(np.bincount(ids, minlength=n_tracklets) == 0)
-    if len(missing):
-        raise ValueError(f"tracklet {missing[0]} has no masks; number tracklets from 0 without holes")
-    same_tracklet = ids[1:] == ids[:-1]
-    step = np.diff(sorted_frames)
-    twice = np.flatnonzero(same_tracklet & (step == 0))
-    if len(twice):
-        raise ValueError(f"tracklet {ids[twice[0]]} has two masks in frame {sorted_frames[twice[0]]}")
-    is_start = np.concatenate([[True], ~same_tracklet | (step > 1)])[: len(ids)]
-    starts = np.flatnonzero(is_start)
-    ends = np.append(starts[1:], len(ids)) - 1
-    range_ids = ids[starts]
-    offsets = np.searchsorted(range_ids, np.arange(n_tracklets + 1))
-    return RangeTable(range_ids, sorted_frames[starts], sorted_frames[ends[: len(starts)]], offsets)
-
-
-def find_end_masks(
-    tracklet_ids: NDArray[np.integer[Any]], frames: NDArray[np.integer[Any]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the first and the last mask of each frame range.
-
-    Parameters
-    ----------
-    tracklet_ids, frames : ndarray of int, shape (n_masks,)
-        As for `build_frame_ranges`.
-
-    Returns
-    -------
-    first_masks, last_masks : ndarray of int64, shape (n_ranges,)
-        Mask ids, in the order of the rows of `RangeTable`.
-    """
-    order = np.lexsort((frames, tracklet_ids))
-    follows = (np.diff(tracklet_ids[order]) == 0) & (np.diff(frames[order]) == 1)
-    starts = np.flatnonzero(np.concatenate([[True], ~follows])[: len(order)])
-    ends = np.append(starts[1:], len(order))[: len(starts)] - 1
-    return order[starts], order[ends]
+    def at(self, places: NDArray[np.int64] | slice) -> "CandidatePairs":
+        """Give some of the pairs."""
+        return CandidatePairs(self.a[places], self.b[places], self.gap_frames[places])
 
 
 def find_shared_frame_pairs(ranges: RangeTable) -> CandidatePairs:
@@ -210,7 +112,7 @@ def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int) -> CandidatePa
     if len(ranges.first) > ranges.n_tracklets or np.any(np.diff(ranges.first) < 0):
         a, b, gaps = _sort_and_drop_repeats(a, b, gaps)
     if len(ranges.first) > ranges.n_tracklets:  # only tracklets with holes can be near each other and share a frame
-        apart = np.array([gap_frames(ranges.of(i), ranges.of(j)) > 0 for i, j in zip(a, b, strict=True)], bool)
+        apart = _apart(ranges, a, b)
         a, b, gaps = a[apart], b[apart], gaps[apart]
     return CandidatePairs(a, b, gaps)
 
@@ -248,55 +150,12 @@ def _sort_and_drop_repeats(
     return a[kept].astype(np.int32), b[kept].astype(np.int32), gaps[kept].astype(np.int32)
 
 
-def gap_frames(one: FrameRanges, other: FrameRanges) -> int:
-    """Give the smallest distance in time between two tracklets or clusters.
-
-    Parameters
-    ----------
-    one, other : FrameRanges
-
-    Returns
-    -------
-    int, in frames
-        0 where they share a frame, 1 where one ends in the frame before the other begins.
-    """
-    if len(one.first) == len(other.first) == 1:
-        return int(max(one.first[0] - other.last[0], other.first[0] - one.last[0], 0))
-    return int(gaps_to_ranges(one, other.first, other.last).min())
-
-
-def gaps_to_ranges(one: FrameRanges, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Do as `gap_frames` does, for one cluster against many single ranges.
-
-    Parameters
-    ----------
-    one : FrameRanges
-    first, last : ndarray of int64, shape (n,)
-        First and last frame of each range.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,), in frames
-    """
-    place = one.last.searchsorted(first)  # the first of one's ranges that does not end before
-    starts_after = np.concatenate([one.first, _FAR])
-    ends_before = np.concatenate([-_FAR, one.last])
-    nearest = np.minimum(starts_after[place] - last, first - ends_before[place])
-    return np.asarray(np.maximum(nearest, 0))
-
-
-def join_ranges(one: FrameRanges, other: FrameRanges) -> FrameRanges:
-    """Union of the frames of two clusters that share none.
-
-    Parameters
-    ----------
-    one, other : FrameRanges
-
-    Returns
-    -------
-    FrameRanges
-        Ranges that touch are not joined; they stay disjoint and in rising order.
-    """
-    return FrameRanges(
-        np.sort(np.concatenate([one.first, other.first])), np.sort(np.concatenate([one.last, other.last]))
-    )
+def _apart(ranges: RangeTable, a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Tell which tracklets share no frame, shape (n_pairs,)."""
+    apart = np.empty(len(a), bool)
+    for start in range(0, len(a), _PAIRS_PER_CHUNK):
+        chunk = slice(start, start + _PAIRS_PER_CHUNK)
+        one, other = rows_of_tracklets(ranges, a[chunk]), rows_of_tracklets(ranges, b[chunk])
+        pairs = np.arange(len(a[chunk]))
+        apart[chunk] = smallest_gaps(ranges, find_junctions(ranges, one, other, pairs), len(pairs)) > 0
+    return apart

@@ -5,6 +5,7 @@ known: both ends of a gap cut into one tracklet (the same person), and masks of 
 (different people). Nothing is set by hand in frames, pixels or metres.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ MIN_PAIRS_PER_LAG = 30
 _FRAMES_PER_LAG = 100
 _MASKS_PER_FRAME = 24
 _MIN_SCALE = 1e-3
+_MASKS_PER_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
@@ -112,36 +114,58 @@ def describe_motion(
     -------
     TrackletMotion
     """
-    boxes = boxes_px.astype(np.float64).reshape(-1, 4)
-    centres = boxes[:, :2] + boxes[:, 2:] / 2
-    order = np.lexsort((frames, tracklet_ids))
-    ids = tracklet_ids[order]
-    starts = np.flatnonzero(np.diff(ids, prepend=-1))
-    ends = np.append(starts[1:], len(ids))[: len(starts)]
-    lengths = ends - starts
-    places = np.arange(len(ids))
-    starts, ends = np.repeat(starts, lengths), np.repeat(ends, lengths)
-    times = (frames[order] - frames[order][starts]).astype(np.float64)
+    boxes_px = boxes_px.reshape(-1, 4)
+    centres = boxes_px[:, :2] + boxes_px[:, 2:] / 2
     before, after = np.empty_like(centres), np.empty_like(centres)
-    slopes = _Slopes(times, centres[order])
-    before[order] = slopes.of(np.maximum(starts, places + 1 - VELOCITY_MASKS), places + 1)
-    after[order] = slopes.of(places, np.minimum(ends, places + VELOCITY_MASKS))
-    return TrackletMotion(frames.astype(np.int64), centres, boxes[:, 3], before, after)
+    order = np.lexsort((frames, tracklet_ids))
+    starts = np.flatnonzero(np.diff(tracklet_ids[order], prepend=-1))
+    slopes = _Slopes(centres[order].mean(axis=0) if len(order) else np.zeros(2))
+    bounds = np.append(starts[np.diff(starts // _MASKS_PER_CHUNK, prepend=-1) > 0], len(order)).tolist()
+    for start, end in itertools.pairwise(bounds):
+        masks = order[start:end]
+        own = starts[np.searchsorted(starts, start) : np.searchsorted(starts, end)] - start
+        before[masks], after[masks] = _velocities(slopes, own, frames[masks], centres[masks])
+    return TrackletMotion(frames.astype(np.int64), centres, boxes_px[:, 3].astype(np.float64), before, after)
+
+
+def _velocities(
+    slopes: "_Slopes", starts: NDArray[np.int64], frames: NDArray[np.integer[Any]], centres: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Velocities before and after the masks of some tracklets, which begin at `starts`, in the order of frames."""
+    places = np.arange(len(frames))
+    lengths = np.diff(starts, append=len(frames))
+    starts, ends = np.repeat(starts, lengths), np.repeat(starts + lengths, lengths)
+    sums = slopes.add((frames - frames[starts]).astype(np.float64), centres)
+    return (
+        slopes.of(sums, np.maximum(starts, places + 1 - VELOCITY_MASKS), places + 1),
+        slopes.of(sums, places, np.minimum(ends, places + VELOCITY_MASKS)),
+    )
 
 
 class _Slopes:
-    """Slopes of least-squares lines through runs of points, from running sums."""
+    """Slopes of least-squares lines through runs of points, from running sums.
 
-    def __init__(self, times: NDArray[np.float64], points: NDArray[np.float64]) -> None:
-        self._middle = points.mean(axis=0) if len(points) else np.zeros(2)  # keeps the sums small
+    The sums go on from one part of the points to the next, so that it does not matter how they are parted.
+    """
+
+    def __init__(self, middle: NDArray[np.float64]) -> None:
+        self._middle = middle  # keeps the sums small
+        self._last = np.zeros((1, 6))
+
+    def add(self, times: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the running sums before each of the next points and after the last, shape (n_points + 1, 6)."""
         points = points - self._middle
-        columns = np.column_stack([times, times**2, points, times[:, None] * points])
-        self._sums = np.concatenate([np.zeros((1, 6)), np.cumsum(columns, axis=0)])
+        columns = [times[:, None], times[:, None] ** 2, points, times[:, None] * points]
+        sums = np.concatenate([self._last, np.concatenate(columns, axis=1)])
+        np.cumsum(sums, axis=0, out=sums)
+        self._last = sums[-1:].copy()
+        return sums
 
-    def of(self, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+    @staticmethod
+    def of(running: NDArray[np.float64], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give the slope of each run, shape (n_runs, 2); NaN where it is too short."""
         n = (end - first).astype(np.float64)
-        sums = self._sums[end] - self._sums[first]
+        sums = running[end] - running[first]
         spread = sums[:, 1] - sums[:, 0] ** 2 / n
         known = (end - first >= MIN_VELOCITY_MASKS) & (spread > 0)
         products = sums[:, 4:] - sums[:, :1] * sums[:, 2:4] / n[:, None]
@@ -197,9 +221,13 @@ def learn_scales(tracklet_ids: NDArray[np.integer[Any]], motion: TrackletMotion)
         above. Lags with fewer pairs of either kind are left out.
     """
     lags, same, different = [], [], []
+    order = np.lexsort((motion.frames, tracklet_ids))
+    ids, frames = tracklet_ids[order], motion.frames[order]
+    limits = _frame_limits(tracklet_ids, motion.frames)
+    shown = np.unique(motion.frames)
     for lag in LAGS_FRAMES:
-        own = _pairs_within(tracklet_ids, motion, lag)
-        others = _pairs_between(tracklet_ids, motion, lag)
+        own = order[_pairs_within(ids, frames, lag)]
+        others = _pairs_between(tracklet_ids, motion.frames, shown, limits, lag)
         if min(len(own), len(others)) >= MIN_PAIRS_PER_LAG:
             lags.append(lag)
             medians = _median_displacements(motion, own, others)
@@ -225,24 +253,42 @@ def _median_displacements(
     return medians
 
 
-def _pairs_within(tracklet_ids: NDArray[np.integer[Any]], motion: TrackletMotion, lag: int) -> NDArray[np.int64]:
-    """Pair masks of one tracklet that are `lag` frames apart, shape (n_pairs, 2)."""
-    order = np.lexsort((motion.frames, tracklet_ids))
-    earlier, later = order[:-lag], order[lag:]  # a tracklet without holes has one mask a frame
-    near = (tracklet_ids[earlier] == tracklet_ids[later]) & (motion.frames[later] - motion.frames[earlier] == lag)
-    return _evenly(np.column_stack([earlier[near], later[near]]), MAX_PAIRS_PER_LAG)
-
-
-def _pairs_between(tracklet_ids: NDArray[np.integer[Any]], motion: TrackletMotion, lag: int) -> NDArray[np.int64]:
-    """Pair masks `lag` frames apart of tracklets that share a frame, shape (n_pairs, 2)."""
+def _frame_limits(
+    tracklet_ids: NDArray[np.integer[Any]], frames: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last frame of each tracklet."""
     n_tracklets = int(tracklet_ids.max(initial=-1)) + 1
     first, last = np.full(n_tracklets, np.iinfo(np.int64).max), np.full(n_tracklets, -1)
-    np.minimum.at(first, tracklet_ids, motion.frames)
-    np.maximum.at(last, tracklet_ids, motion.frames)
-    frames = np.unique(motion.frames)
+    np.minimum.at(first, tracklet_ids, frames)
+    np.maximum.at(last, tracklet_ids, frames)
+    return first, last
+
+
+def _pairs_within(tracklet_ids: NDArray[np.integer[Any]], frames: NDArray[np.int64], lag: int) -> NDArray[np.int64]:
+    """Pair masks of one tracklet that are `lag` frames apart, shape (n_pairs, 2); places of masks sorted by tracklet.
+
+    A tracklet without holes has one mask a frame.
+    """
+    near = (tracklet_ids[:-lag] == tracklet_ids[lag:]) & (frames[lag:] - frames[:-lag] == lag)
+    earlier = _evenly(np.flatnonzero(near), MAX_PAIRS_PER_LAG)
+    return np.column_stack([earlier, earlier + lag])
+
+
+def _pairs_between(
+    tracklet_ids: NDArray[np.integer[Any]],
+    frames: NDArray[np.int64],
+    shown: NDArray[np.int64],
+    limits: tuple[NDArray[np.int64], NDArray[np.int64]],
+    lag: int,
+) -> NDArray[np.int64]:
+    """Pair masks `lag` frames apart of tracklets that share a frame, shape (n_pairs, 2).
+
+    `shown` are the frames with masks, `limits` the first and the last frame of each tracklet.
+    """
+    first, last = limits
     found = []
-    for frame in _evenly(frames, _FRAMES_PER_LAG).tolist():
-        masks = [_evenly(_masks_of(motion.frames, at), _MASKS_PER_FRAME) for at in (frame, frame + lag)]
+    for frame in _evenly(shown, _FRAMES_PER_LAG).tolist():
+        masks = [_evenly(_masks_of(frames, at), _MASKS_PER_FRAME) for at in (frame, frame + lag)]
         one, other = (column.ravel() for column in np.meshgrid(*masks, indexing="ij"))
         a, b = tracklet_ids[one], tracklet_ids[other]
         apart = (a != b) & (first[a] <= last[b]) & (first[b] <= last[a])
@@ -332,7 +378,7 @@ class TrackletPlaces:
 
 
 class PlaceBonus:
-    """Evidence of place across junctions of tracklets, as similarities: a `remots.merging.linkage.JunctionBonus`.
+    """Evidence of place across junctions of tracklets, as similarities: a `remots.merging.evidence.JunctionBonus`.
 
     Parameters
     ----------

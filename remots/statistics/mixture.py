@@ -236,18 +236,34 @@ def fit_mixture(pairs: CandidatePopulation, known: KnownPairs, min_pairs: int = 
     displaced = np.flatnonzero((pairs.same < pairs.different) & with_place)
     stretches = pairs.heights[displaced] / pairs.same[displaced]
     order = np.argsort(stretches, kind="stable")
+    displaced, stretches = displaced[order], stretches[order]
+    place = pairs.heights[displaced], pairs.same[displaced], pairs.different[displaced]
     n_pairs = np.bincount(rows, minlength=len(classes))
     for _ in range(_N_ROUNDS):
-        weights = same_person_probability(mixture, pairs, with_place)
+        weights = _probability(mixture, pairs.similarities, rows, displaced, place)
         totals = np.bincount(rows, weights, len(classes))
         same_mean = np.bincount(rows, weights * pairs.similarities, len(classes)) / np.maximum(totals, 1e-12)
-        mixture = replace(
+        before, mixture = (
             mixture,
-            same_share=np.clip(totals / n_pairs, *_SHARE_LIMITS),
-            same_mean=np.maximum(same_mean, mean + _MIN_SHIFT_STDS * std),
-            stretch=_weighted_median(stretches[order], weights[displaced][order]),
+            replace(
+                mixture,
+                same_share=np.clip(totals / n_pairs, *_SHARE_LIMITS),
+                same_mean=np.maximum(same_mean, mean + _MIN_SHIFT_STDS * std),
+                stretch=_weighted_median(stretches, weights[displaced]),
+            ),
         )
+        if _are_equal(before, mixture):  # and so would all further rounds be
+            break
     return mixture
+
+
+def _are_equal(one: Mixture, other: Mixture) -> bool:
+    """Tell whether two mixtures of the same pairs are the same to the last bit."""
+    return (
+        one.stretch == other.stretch
+        and np.array_equal(one.same_share, other.same_share)
+        and np.array_equal(one.same_mean, other.same_mean)
+    )
 
 
 def join_classes(candidate_sizes: NDArray[Any], known_sizes: NDArray[Any], min_pairs: int) -> tuple[int, ...]:
@@ -289,7 +305,22 @@ def same_person_probability(
 ) -> NDArray[np.float64]:
     """Probability of each candidate pair to be the same person, shape (n_pairs,), by its looks and its place."""
     rows = classify(pairs.sizes, mixture.classes)
-    evidence = mixture.slope[rows] * (pairs.similarities - mixture.boundary[rows])
-    if with_place:
-        evidence += place_evidence(pairs.heights, pairs.same, pairs.different, mixture.stretch)
+    displaced = np.flatnonzero((pairs.same < pairs.different) & with_place)
+    place = pairs.heights[displaced], pairs.same[displaced], pairs.different[displaced]
+    return _probability(mixture, pairs.similarities, rows, displaced, place)
+
+
+def _probability(
+    mixture: Mixture,
+    similarities: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    displaced: NDArray[np.int64],
+    place: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Probability of each pair to be the same person.
+
+    `rows` are the classes of the pairs, `displaced` those whose place counts, `place` their heights and two scales.
+    """
+    evidence = mixture.slope[rows] * (similarities - mixture.boundary[rows])
+    evidence[displaced] += place_evidence(*place, mixture.stretch)
     return np.asarray(1 / (1 + np.exp(-np.clip(evidence, -50, 50))))

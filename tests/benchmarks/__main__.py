@@ -1,4 +1,7 @@
-"""All benchmarks, one table: ``python -m tests.benchmarks [name …]``. Each row is a ratio measured in one run."""
+"""All benchmarks, one table: ``python -m tests.benchmarks [name …]``. Each row is a ratio measured in one run.
+
+A study has flags of its own: ``python -m tests.benchmarks tracking_quality --help``.
+"""
 
 import importlib
 import sys
@@ -6,11 +9,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ["fusion", "tracking", "merging", "memory", "training", "detectors"]
+BENCHMARKS = ["fusion", "tracking", "merging", "long_video", "memory", "training", "detectors"]
+STUDIES = ["tracking_quality"]
 
 
 def main(names: list[str]) -> None:
-    """Run the benchmarks named, or all, and print their rows."""
+    """Run the benchmarks named, or all, and print their rows; or a study, which takes the words behind its name."""
+    if names and names[0] in STUDIES:
+        importlib.import_module(f"tests.benchmarks.{names[0]}").main(names[1:])
+        return
     table = Table(title="Speed and memory, as ratios of one run")
     for column in ["benchmark", "what", "ours", "against", "theirs", "ratio", "goal"]:
         table.add_column(column, overflow="fold")

@@ -15,8 +15,11 @@ import time
 import numpy as np
 from scipy.cluster.hierarchy import linkage
 
-from remots.merging.constraints import RangeTable, build_frame_ranges, find_candidate_pairs, find_end_masks
-from remots.merging.linkage import LOOKS_ALONE, Evidence, merge_tracklets, tracklet_distances
+from remots.merging.constraints import find_candidate_pairs
+from remots.merging.distances import tracklet_distances
+from remots.merging.evidence import LOOKS_ALONE, Evidence
+from remots.merging.frame_ranges import RangeTable, build_frame_ranges, find_end_masks
+from remots.merging.linkage import merge_tracklets
 from remots.statistics.displacements import PlaceBonus, TrackletPlaces, describe_motion, learn_scales
 from remots.statistics.mixture import SizedLooks
 

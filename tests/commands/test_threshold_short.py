@@ -101,3 +101,10 @@ def test_a_missing_or_broken_file_ends_in_one_line(tmp_path, capsys, content, wo
         (tmp_path / "histograms.npz").write_bytes(content)
     assert run_verb(tmp_path, "threshold-short", **FILES) == 2
     assert words in only_error_line(capsys, "threshold-short", tmp_path, "threshold.json")
+
+
+def test_with_the_switch_for_the_paper_it_is_the_paper_s_rule_unless_another_is_given(tmp_path):
+    write(tmp_path, normal(0.48, 0.09), normal(0.9, 0.03))
+    for words, rule in [([], "mean_plus_sigmas"), (["--rule", "quantile"], "quantile")]:
+        assert run_verb(tmp_path, "threshold-short", "--paper", *words, **FILES) == 0
+        assert threshold_of(tmp_path)["rule"] == rule

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from remots.errors import InputError
-from remots.formats.sample_sheet import detector_names, read_sample_sheet
+from remots.formats.sample_sheet import SampleRow, detector_names, read_sample_sheet, training_rows
 
 HEADER = "sequence\tsplit\tframes\tdetections\tground_truth\tfirst_frame\tlast_frame"
 
@@ -62,3 +62,22 @@ def test_a_missing_or_empty_sheet_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty.tsv").write_text("")
     with pytest.raises(InputError, match="empty; the first line must be"):
         read_sample_sheet(tmp_path / "empty.tsv")
+
+
+def test_a_target_learns_from_every_training_sequence_that_has_none_of_its_frames(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+
+    def row(name: str, split: str, frames: str, first: int | None = None, last: int | None = None) -> SampleRow:
+        cells = {"detections": "motion", "ground_truth": "gt.txt", "first_frame": first, "last_frame": last}
+        return SampleRow.model_validate({"sequence": name, "split": split, "frames": str(tmp_path / frames), **cells})
+
+    rows = [
+        row("whole", "train", "a"),
+        row("start", "train", "a", last=10),
+        row("end", "train", "a/", first=11),
+        row("other", "train", "b"),
+        row("target", "target", "link", first=5, last=10),
+    ]
+    assert [chosen.sequence for chosen in training_rows(rows[-1], rows)] == ["end", "other"]
+    assert training_rows(rows[3], []) == []

@@ -4,6 +4,9 @@ import itertools
 
 import numpy as np
 
+from remots.merging.distances import sum_features
+from remots.merging.frame_ranges import build_frame_ranges
+
 
 def slow_distance(one, other):
     """Mean of all pairwise cosine distances; one and other are arrays of features."""
@@ -80,3 +83,22 @@ def random_tracklets(seed, n_tracklets, holes, n_frames=40, n_dimensions=3):
         frames.append(own)
         features.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     return features, frames
+
+
+def prepare(features, frames):
+    """Masks in the order of frames, as the pipeline has them."""
+    ids = np.repeat(np.arange(len(frames)), [len(own) for own in frames])
+    every_frame = np.array([frame for own in frames for frame in own], np.int64)
+    rows = np.concatenate([np.zeros((0, 2)) if not features else features[0][:0], *features]).astype(np.float32)
+    order = np.argsort(every_frame, kind="stable")
+    ids, every_frame, rows = ids[order], every_frame[order], rows[order]
+    ranges = build_frame_ranges(ids, every_frame)
+    return sum_features(ids, rows, ranges.n_tracklets), np.bincount(ids, minlength=ranges.n_tracklets), ranges
+
+
+def table_of(frames_by_tracklet):
+    """Table of the frame ranges of tracklets, from masks in no order."""
+    ids = np.repeat(np.arange(len(frames_by_tracklet)), [len(frames) for frames in frames_by_tracklet])
+    frames = np.array([frame for own in frames_by_tracklet for frame in own], np.int64)
+    order = np.random.default_rng(0).permutation(len(ids))
+    return build_frame_ranges(ids[order], frames[order])

@@ -1,4 +1,4 @@
-"""Equation 3 and the clustering, against the plain one in `slow_clustering`."""
+"""The clustering, against the plain one in `slow_clustering`."""
 
 import itertools
 
@@ -7,24 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remots.merging import linkage
-from remots.merging.constraints import build_frame_ranges, find_candidate_pairs
-from remots.merging.linkage import Evidence, merge_tracklets, sum_features, tracklet_distances
-from tests.merging.slow_clustering import random_tracklets, slow_distance, slow_merging
+from remots.merging import clusters, linkage
+from remots.merging.evidence import Evidence
+from remots.merging.linkage import merge_tracklets
+from tests.merging.slow_clustering import prepare, random_tracklets, slow_merging
 
 seeds = st.integers(0, 10**6)
 A, B, C = np.array([[1.0, 0.0]]), np.array([[0.8, 0.6]]), np.array([[1.0, 0.0]])
-
-
-def prepare(features, frames):
-    """Masks in the order of frames, as the pipeline has them."""
-    ids = np.repeat(np.arange(len(frames)), [len(own) for own in frames])
-    every_frame = np.array([frame for own in frames for frame in own], np.int64)
-    rows = np.concatenate([np.zeros((0, 2)) if not features else features[0][:0], *features]).astype(np.float32)
-    order = np.argsort(every_frame, kind="stable")
-    ids, every_frame, rows = ids[order], every_frame[order], rows[order]
-    ranges = build_frame_ranges(ids, every_frame)
-    return sum_features(ids, rows, ranges.n_tracklets), np.bincount(ids, minlength=ranges.n_tracklets), ranges
 
 
 class TableOfBonuses:
@@ -49,17 +38,6 @@ def merge(features, frames, theta, max_gap=15, bonus=None, looks=None):
         zip(merges.a.tolist(), merges.b.tolist(), merges.distance.tolist(), merges.gap_frames.tolist(), strict=True)
     )
     return track_ids, clusters, listed
-
-
-@settings(deadline=None, max_examples=60)
-@given(seeds, st.integers(0, 8), st.booleans())
-def test_equation_3_is_the_mean_of_all_pairwise_distances(seed, n_tracklets, holes):
-    features, frames = random_tracklets(seed, n_tracklets, holes)
-    sums, sizes, ranges = prepare(features, frames)
-    pairs = find_candidate_pairs(ranges, 15)
-    found = tracklet_distances(sums, sizes, pairs)
-    for a, b, distance in zip(pairs.a, pairs.b, found, strict=True):
-        assert distance == pytest.approx(slow_distance(features[a], features[b]), abs=1e-5)
 
 
 @settings(deadline=None, max_examples=150)
@@ -221,32 +199,10 @@ def test_two_people_who_pass_each_other_keep_their_identity(two_people):
     assert [merge[3] for merge in merges] == [2]
 
 
-@settings(deadline=None, max_examples=40)
-@given(seeds, st.integers(1, 40))
-def test_sums_of_features_do_not_depend_on_how_they_are_read(seed, n_values):
-    rng = np.random.default_rng(seed)
-    ids = np.concatenate([np.arange(5), rng.integers(0, 5, 30)])
-    features = rng.normal(size=(35, 4)).astype(np.float32)
-    slow = [features[ids == k].sum(axis=0) for k in range(5)]
-    chunk = linkage._VALUES_PER_CHUNK
-    try:
-        linkage._VALUES_PER_CHUNK = n_values
-        assert sum_features(ids, features, 5) == pytest.approx(np.array(slow), abs=1e-5)
-    finally:
-        linkage._VALUES_PER_CHUNK = chunk
-
-
-def test_a_feature_that_is_not_finite_is_named():
-    with pytest.raises(ValueError, match="feature of tracklet 1 is not finite"):
-        sum_features(np.array([0, 1]), np.array([[1, 0], [np.inf, 0]], np.float32), 2)
-
-
 def test_input_of_different_lengths_is_refused():
     sums, sizes, ranges = prepare([A, B], [[1], [2]])
     with pytest.raises(ValueError, match="do not fit together"):
         merge_tracklets(sums, sizes[:1], ranges, 0.5, 15)
-    with pytest.raises(ValueError, match="3 masks but 2 features"):
-        sum_features(np.zeros(3, np.int64), np.ones((2, 2), np.float32), 1)
 
 
 def test_a_crowd_of_a_thousand_tracklets_is_merged_without_a_shared_frame():
@@ -256,3 +212,31 @@ def test_a_crowd_of_a_thousand_tracklets_is_merged_without_a_shared_frame():
     for members in clusters:
         together = list(itertools.chain.from_iterable(frames[k] for k in members))
         assert len(together) == len(set(together))
+
+
+@pytest.mark.parametrize("n_together", [1, 3, 1000])
+@pytest.mark.parametrize("with_place", [False, True])
+def test_how_many_pairs_are_worked_out_together_changes_nothing(monkeypatch, n_together, with_place):
+    features, frames = random_tracklets(5, 300, holes=True, n_frames=300)
+    n_rows = len(prepare(features, frames)[2].first)
+    bonus = TableOfBonuses(np.random.default_rng(1).normal(0, 0.2, (n_rows, n_rows))) if with_place else None
+    expected = merge(features, frames, 0.2, bonus=bonus, looks=sized)
+    monkeypatch.setattr(linkage, "_PAIRS_TOGETHER", n_together)
+    track_ids, found, merges = merge(features, frames, 0.2, bonus=bonus, looks=sized)
+    assert found == expected[1]
+    assert [(a, b, gap) for a, b, _, gap in merges] == [(a, b, gap) for a, b, _, gap in expected[2]]
+    assert len(merges) > 100
+    assert np.array_equal(track_ids, expected[0])
+
+
+@pytest.mark.parametrize("with_place", [False, True])
+def test_scenes_parted_into_small_chunks_agree_with_the_plain_algorithm(monkeypatch, with_place):
+    monkeypatch.setattr(linkage, "_PAIRS_PER_CHUNK", 3)
+    monkeypatch.setattr(clusters, "_PAIRS_PER_CHUNK", 5)
+    features, frames = random_tracklets(11, 30, holes=True, n_frames=90)
+    n_rows = len(prepare(features, frames)[2].first)
+    bonuses = np.random.default_rng(2).normal(0, 0.2, (n_rows, n_rows)) if with_place else None
+    slow_clusters, slow_merges = slow_merging(features, frames, 0.2, 15, bonuses)
+    _, found, merges = merge(features, frames, 0.2, bonus=TableOfBonuses(bonuses) if with_place else None)
+    assert [(a, b, gap) for a, b, _, gap in merges] == [(a, b, gap) for a, b, _, gap in slow_merges]
+    assert found == slow_clusters

@@ -1,7 +1,10 @@
 """What runs again after a change: exactly the rules that depend on it. The tests go on from one another, in order."""
 
+import json
+
 import pytest
 
+from remots.settings import PAPER, parse_config
 from tests.workflow.conftest import Workplace
 
 pytestmark = pytest.mark.workflow
@@ -76,7 +79,7 @@ def test_overlap_threshold_reruns_fusion_and_what_follows_but_no_import_and_no_t
 def test_an_edited_module_reruns_the_rules_that_use_it(finished: Workplace) -> None:
     module = finished.folder / "remots" / "merging" / "linkage.py"
     module.write_text(module.read_text() + "\n_EDITED = True\n")
-    assert set(finished.rules_to_run()) == {"threshold_merge", "plot_threshold_merge", "merge"} | AFTER_MERGE
+    assert set(finished.rules_to_run()) == {"merge"} | AFTER_MERGE
     finished.run()
     assert finished.rules_to_run() == {}
 
@@ -92,6 +95,22 @@ def test_an_edited_docstring_or_comment_reruns_nothing(finished: Workplace) -> N
 def test_a_touched_config_file_reruns_nothing(finished: Workplace) -> None:
     (finished.folder / "my_config.yaml").touch()
     assert finished.rules_to_run() == {}
+
+
+def test_the_paper_s_reading_reruns_what_has_another_value_there_and_no_detection(finished: Workplace) -> None:
+    assert set(finished.rules_to_run("--config", "paper=true")) == {"fuse", "initialise"} | AFTER_FUSE
+
+
+def test_settings_that_are_given_win_over_the_paper_s_reading(finished: Workplace) -> None:
+    defaults = parse_config({}, "defaults")
+    given = {
+        name: getattr(defaults, name).model_dump(include=set(values))
+        for name in ["fuse", "initialise", "train", "warp", "threshold_short", "associate"]
+        for values in [PAPER[type(getattr(defaults, name))]]
+    }
+    words = [f"{name}={json.dumps(values)}" for name, values in given.items()]
+    rules = finished.rules_to_run("--config", "paper=true", *words)
+    assert set(rules) == {"threshold_merge", "plot_threshold_merge", "merge"} | AFTER_MERGE
 
 
 def test_an_added_target_runs_alone_and_the_table_is_made_again(finished: Workplace) -> None:

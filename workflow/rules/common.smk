@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 from remots.commands.settings_flags import format_flags
 from remots.detectors.registry import DETECTORS as REGISTRY
 from remots.errors import InputError
-from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet
+from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
 from remots.job_environment import set_job_environment
 from remots.provenance import code_digest
 from remots.settings import Network, parse_config
@@ -143,8 +143,10 @@ def of_detectors(wildcards):
 
 
 def of_training_sequences(name):
-    """The same file of every training sequence."""
-    return [f"{RESULTS}/{sequence}/{name}" for sequence in TRAINING]
+    """The same file of every training sequence that shares no frame with the target, as an input function."""
+    return lambda wildcards: [
+        f"{RESULTS}/{row.sequence}/{name}" for row in training_rows(SAMPLES[wildcards.sequence], SAMPLES.values())
+    ]
 
 
 def sample_of(column):
