@@ -9,6 +9,11 @@ class InputError(Exception):
     """
 
 
+def first_line(error: Exception) -> str:
+    """Give the first line of what another library raised; its type where it said nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def one_line(error: Exception) -> str:
     """Put what another library raised into one line: its type, and the first 160 characters of its message."""
     lines = str(error).strip().splitlines()

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remots.errors import first_line
+
 # The number that the first pickle of torch's old format (before 1.6) consists of.
 _OLD_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _ZIP, _PICKLE = b"PK", b"\x80"
@@ -269,7 +271,7 @@ def _holds_code(file: Path, name: str) -> ValueError:
 
 def _is_damaged(file: Path, error: Exception) -> ValueError:
     size_mb = file.stat().st_size / 1e6
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     return ValueError(
         f"{file} ({size_mb:.1f} MB) is cut off, or no checkpoint: fetch it again and compare its size ({reason[:120]})"
     )

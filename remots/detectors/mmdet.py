@@ -17,6 +17,7 @@ from remots.detectors.devices import arithmetic, pick_device
 from remots.detectors.interface import Instance
 from remots.detectors.network import NetworkOptions, class_indices
 from remots.detectors.pasting import encode_frame_masks, paste_box_masks
+from remots.errors import first_line
 from remots.masks.rle import Rle, areas
 
 provide_mmcv_ops()
@@ -117,7 +118,7 @@ def _build(config: Config, name: str) -> nn.Module:
     try:
         network: nn.Module = revert_sync_batchnorm(MODELS.build(config.model))
     except Exception as error:  # whatever a layer makes of arguments that it does not know
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ValueError(f"mmdet cannot build {name}: {reason}") from error
     return network
 

@@ -10,6 +10,7 @@ from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config, DictAction
 
 from remots.detectors.network import NetworkOptions
+from remots.errors import first_line
 
 _N_NAMED = 3
 _SIZE_STEP_PX = 32  # the coarsest feature map of the networks that pad to a square
@@ -36,7 +37,7 @@ def read_config(path: Path, options: NetworkOptions) -> Config:
     try:
         config = Config.fromfile(str(path))
     except Exception as error:  # a config is code, which raises what it likes
-        raise ValueError(f"mmdet cannot read the config {path}: {_first_line(error)}") from error
+        raise ValueError(f"mmdet cannot read the config {path}: {first_line(error)}") from error
     if not config.get("model") or not config.get("test_dataloader"):
         raise ValueError(f"{path} is no config of a detector: it needs model and test_dataloader")
     if "backbone" in config.model:
@@ -100,7 +101,7 @@ def _override(config: Config, path: Path, overrides: Sequence[str]) -> None:
         try:
             config.merge_from_dict(_parse(override))
         except Exception as error:  # assertions, type and key errors, as the value happens to be
-            raise ValueError(f"override {override!r} does not suit {path.name}: {_first_line(error)}") from error
+            raise ValueError(f"override {override!r} does not suit {path.name}: {first_line(error)}") from error
 
 
 def _parse(override: str) -> dict[str, Any]:
@@ -132,7 +133,3 @@ def _name(step: Mapping[str, Any]) -> str:
     """Give the name of a transform, which configs of the newer kind have as a class."""
     kind = step["type"]
     return str(kind).rpartition(".")[2] if isinstance(kind, str) else str(kind.__name__)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

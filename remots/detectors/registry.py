@@ -18,17 +18,15 @@ class Entry(NamedTuple):
         Packages outside of the default environment.
     install : str
         The one line that installs them.
+    is_network : bool
+        A network looks at each image alone, may use a GPU, and takes `NetworkOptions`.
     """
 
     module: str
     class_name: str
     needs: tuple[str, ...] = ()
     install: str = ""
-
-    @property
-    def is_network(self) -> bool:
-        """A network looks at each image alone, may use a GPU, and takes `NetworkOptions`."""
-        return self.class_name.endswith("Network")
+    is_network: bool = True
 
 
 DETECTORS: dict[str, Entry] = {
@@ -53,7 +51,7 @@ DETECTORS: dict[str, Entry] = {
         ("transformers",),
         "envs/install_detectors.sh python3 transformers",
     ),
-    "motion": Entry("remots.detectors.motion", "MotionDetector"),
+    "motion": Entry("remots.detectors.motion", "MotionDetector", is_network=False),
 }
 
 

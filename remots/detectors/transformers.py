@@ -31,6 +31,7 @@ from remots.detectors.query_masks import (
     smooth_masks,
     unpadded_masks,
 )
+from remots.errors import first_line
 
 DEFAULT_MODEL = "facebook/mask2former-swin-large-coco-instance"
 _GRID = (384, 384)  # on which transformers cuts the masks of Mask2Former, whatever the size of the image
@@ -202,7 +203,7 @@ def _load(model: str, config: Any, weights: str) -> nn.Module:
 
 
 def _cannot_read(source: str, error: Exception) -> ValueError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     return ValueError(
         f"{source}: transformers finds no usable model there ({reason}); give a folder that save_pretrained wrote, or "
         "the name of a model on the hub, where that can be reached"
