@@ -138,6 +138,16 @@ class Initialise(Section):
     seed: int = Field(0, ge=0, description="seed of random weights")
 
 
+class Adapt(Section):
+    """Choose what the encoder learns from (rules `train_intra` and `train_inter`; how it learns: `train`)."""
+
+    intra: bool = Field(True, description="intra-frame training (paper 2.2); false hands the encoder on as it is")
+    inter: bool = Field(True, description="inter-short-tracklet training (paper 2.4); false hands it on as it is")
+    training_set: bool = Field(
+        True, description="half of each mini-batch from the training sequences, if there are any"
+    )
+
+
 class Train(Section):
     """Adapt the encoder to the video: intra-frame (paper 2.2) and inter-short-tracklet training (2.4)."""
 
@@ -248,6 +258,9 @@ class Histogram(Section):
     """Histograms of cosine similarities (paper figures 4 and 5)."""
 
     n_bins: int = Field(200, ge=10, le=10000, description="bins over the similarities from -1 to 1")
+    window_frames: int = Field(
+        300, ge=10, description="length of the windows of time with histograms of their own (`threshold_short.local`)"
+    )
 
 
 class ThresholdShort(Section):
@@ -263,6 +276,9 @@ class ThresholdShort(Section):
     )
     sure_link_quantile: float = Field(0.05, gt=0, lt=1, description="share of sure links that `sure_links` gives up")
     min_pairs: int = Field(30, ge=2, description="with fewer intra-frame pairs the rule falls back")
+    local: bool = Field(
+        False, description="apply the rule to windows of time as well; with few sure links they follow the whole video"
+    )
     value: float | None = Field(None, ge=-1, le=1, description="a similarity set by hand instead of the rule")
 
 
@@ -369,6 +385,7 @@ class Config(Section):
     paper: bool = Field(
         False, description="take the paper's reading of each key that is left out, where it is not the default"
     )
+    ablation: str = Field("config/ablation.yaml", description="the variants that `snakemake ablation` compares")
     scenes: dict[str, Scene] = Field(default_factory=dict, description="scenes to render before anything else, by name")
     detectors: dict[Annotated[str, Field(pattern=NAME_PATTERN)], DetectorSection] = Field(
         default_factory=dict,
@@ -379,6 +396,7 @@ class Config(Section):
     fuse: Fuse = Field(default_factory=Fuse)
     crop: Crop = Field(default_factory=Crop)
     initialise: Initialise = Field(default_factory=Initialise)
+    adapt: Adapt = Field(default_factory=Adapt)
     train: Train = Field(default_factory=Train)
     embed: Embed = Field(default_factory=Embed)
     warp: Warp = Field(default_factory=Warp)

@@ -86,7 +86,7 @@ def pair_distances(
     return distances
 
 
-def bound_distances(distances: NDArray[np.float64], theta_short: float) -> NDArray[np.float64]:
+def bound_distances(distances: NDArray[np.float64], theta_short: float | NDArray[np.float64]) -> NDArray[np.float64]:
     r"""Rule out pairs that look too different.
 
     .. math:: W_{prev,curr} = \infty \text{ if } W_{prev,curr} > 1 - \theta_{short}
@@ -95,7 +95,7 @@ def bound_distances(distances: NDArray[np.float64], theta_short: float) -> NDArr
     ----------
     distances : ndarray of float64, any shape
         From `pair_distances`.
-    theta_short : float
+    theta_short : float, or ndarray of float64 of the same shape
         The similarity below which two masks are never linked.
 
     Returns
@@ -110,7 +110,9 @@ def bound_distances(distances: NDArray[np.float64], theta_short: float) -> NDArr
 
 
 def assign_pairs(
-    pairs: NDArray[np.integer[Any]], distances: NDArray[np.float64], max_distance: float | None = None
+    pairs: NDArray[np.integer[Any]],
+    distances: NDArray[np.float64],
+    max_distance: float | NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """Choose pairs by linear assignment over a sparse list.
 
@@ -127,8 +129,8 @@ def assign_pairs(
         Mask ids of the previous and of the current frame. Pairs of many frames may be given at once.
     distances : ndarray of float64, shape (n_pairs,)
         Infinite where a pair is ruled out.
-    max_distance : float, optional
-        No finite distance exceeds it: what it costs to leave a mask without a link.
+    max_distance : float, or ndarray of float64 of shape (n_pairs,), optional
+        No finite distance exceeds it: what it costs to leave a mask without a link; the same for all pairs of a frame.
 
     Returns
     -------
@@ -151,9 +153,11 @@ def assign_pairs(
     is_star = _is_star(rows[order], columns[order], starts)
     chosen = [order[starts[is_star]]]
     ends = np.append(starts[1:], len(order))
+    costs = None if max_distance is None else np.broadcast_to(max_distance, distances.shape)[finite]
     for start, end in zip(starts[~is_star].tolist(), ends[~is_star].tolist(), strict=True):
         members = order[start:end]
-        chosen.append(members[_solve(rows[members], columns[members], distances[finite[members]], max_distance)])
+        most = None if costs is None else float(costs[members[0]])
+        chosen.append(members[_solve(rows[members], columns[members], distances[finite[members]], most)])
     return np.sort(finite[np.concatenate(chosen)])
 
 
@@ -215,7 +219,7 @@ def choose_links(
     features: FeatureRows,
     pairs: NDArray[np.integer[Any]],
     ious: NDArray[np.floating[Any]],
-    theta_short: float,
+    theta_short: float | NDArray[np.float64],
     assignment: Assignment = "most_links",
     min_lead: float = 0.0,
 ) -> Links:
@@ -254,7 +258,7 @@ def link_short_tracklets(
     features: FeatureRows,
     pairs: NDArray[np.integer[Any]],
     ious: NDArray[np.floating[Any]],
-    theta_short: float,
+    theta_short: float | NDArray[np.float64],
     assignment: Assignment = "most_links",
     min_lead: float = 0.0,
 ) -> tuple[NDArray[np.int64], Links]:
@@ -270,8 +274,8 @@ def link_short_tracklets(
         Mask ids of pairs that overlap along the flow: of a frame, and of the next.
     ious : ndarray of float, shape (n_pairs,), in [0, 1]
         IoU of the warped previous mask with the current one.
-    theta_short : float
-        The similarity below which two masks are never linked.
+    theta_short : float, or ndarray of float64 of shape (n_pairs,)
+        The similarity below which two masks are never linked; of each pair, where it is local.
     assignment, min_lead
         See `choose_links`.
 

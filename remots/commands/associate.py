@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     with open_features(options.features, len(frames), options.masks) as features:
         try:
             tracklet_ids, links = link_short_tracklets(
-                frames, features, pairs, ious, threshold.value, settings.assignment, min_lead
+                frames, features, pairs, ious, threshold.at(frames[pairs[:, 1]]), settings.assignment, min_lead
             )
         except ValueError as error:
             raise InputError(f"{options.features} and {options.warped_iou}: {error}") from error

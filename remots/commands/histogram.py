@@ -28,6 +28,7 @@ from remots.statistics.similarities import (
     intra_tracklet_similarities,
     pair_similarities,
 )
+from remots.statistics.windows import Window, cut_windows
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +49,11 @@ def run(options: argparse.Namespace) -> None:
         blocks = _populations(options, frames, features)
         try:
             histograms = {name: fill_histogram(found, settings.n_bins) for name, found in blocks.items()}
+            windows = _windows(options, frames, features, settings)
         except ValueError as error:
             raise InputError(f"{options.features}: {error}") from error
     with atomic_output(options.out) as temporary:
-        write_histograms(temporary, histograms)
+        write_histograms(temporary, histograms, windows)
     counts = ", ".join(f"{histogram.n} {name} pairs" for name, histogram in histograms.items())
     logger.info("%s -> %s", counts, options.out)
 
@@ -68,3 +70,17 @@ def _populations(
         tracklet_ids, _ = read_short_tracklets(options.short_tracklets, len(frames))
         blocks["intra_tracklet"] = intra_tracklet_similarities(tracklet_ids, features)
     return blocks
+
+
+def _windows(
+    options: argparse.Namespace, frames: np.ndarray, features: ArrayReader, settings: Histogram
+) -> list[Window]:
+    pairs, ious = read_warped_pairs(options.warped_iou, len(frames))
+    sure = pairs[find_sure_links(pairs, ious)]
+    windows = []
+    for first, last in cut_windows(frames, settings.window_frames):
+        masks = slice(*np.searchsorted(frames, [first, last + 1]).tolist())
+        links = sure[(sure[:, 1] >= masks.start) & (sure[:, 1] < masks.stop)]
+        found = intra_frame_similarities(frames, features, masks), pair_similarities(links, features)
+        windows.append(Window(first, last, *(fill_histogram(blocks, settings.n_bins) for blocks in found)))
+    return windows

@@ -8,13 +8,15 @@ the file says what was done instead.
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_output
-from remots.formats.statistics_files import read_histograms, write_threshold
+from remots.formats.statistics_files import read_histograms, read_windows, write_threshold
 from remots.settings import ThresholdShort
 from remots.statistics.thresholds import SHORT_RULES, fixed, loses_sure_links
+from remots.statistics.windows import localise
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +33,15 @@ def run(options: argparse.Namespace) -> None:
     if settings.value is not None:
         threshold = fixed(settings.value, **histograms)
     else:
-        limits = (settings.n_sigmas, settings.min_pairs, settings.sure_link_quantile)
-        threshold = SHORT_RULES[settings.rule](histograms["intra_frame"], histograms["sure_link"], *limits)
+        rule = partial(
+            SHORT_RULES[settings.rule],
+            n_sigmas=settings.n_sigmas,
+            min_pairs=settings.min_pairs,
+            sure_link_quantile=settings.sure_link_quantile,
+        )
+        threshold = rule(histograms["intra_frame"], histograms["sure_link"])
+        if settings.local:
+            threshold = localise(threshold, read_windows(options.histograms), rule)
     with atomic_output(options.out) as temporary:
         write_threshold(temporary, threshold)
     if threshold.fallback:

@@ -18,7 +18,9 @@ MAX_OBSERVATIONS_PER_TRACKLET = 64
 SURE_LINK_MIN_IOU = 0.5
 
 
-def intra_frame_similarities(frames: NDArray[np.integer[Any]], features: FeatureRows) -> Iterator[NDArray[np.float32]]:
+def intra_frame_similarities(
+    frames: NDArray[np.integer[Any]], features: FeatureRows, masks: slice = slice(None)
+) -> Iterator[NDArray[np.float32]]:
     """Compare all pairs of masks of one frame: different people, as masks of a frame are disjoint.
 
     Parameters
@@ -27,6 +29,8 @@ def intra_frame_similarities(frames: NDArray[np.integer[Any]], features: Feature
         Frame of each mask, ascending.
     features : FeatureRows, float32, shape (n_masks, n_dimensions)
         One unit-norm feature per mask.
+    masks : slice
+        Of whole frames: those to compare; by default all.
 
     Yields
     ------
@@ -37,8 +41,9 @@ def intra_frame_similarities(frames: NDArray[np.integer[Any]], features: Feature
     -----
     Source: ReMOTS section 2.3, figure 4.
     """
-    starts = np.flatnonzero(np.diff(frames, prepend=-1))
-    ends = np.append(starts[1:], len(frames))
+    begin, end, _ = masks.indices(len(frames))
+    starts = begin + np.flatnonzero(np.diff(frames[begin:end], prepend=-1))
+    ends = np.append(starts[1:], end)
     for first, last in _whole_frames(starts, ends, features.shape[1]):
         block_start = int(starts[first])
         block = features[np.arange(block_start, ends[last - 1])]

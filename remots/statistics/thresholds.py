@@ -8,6 +8,7 @@ Different people are intra-frame pairs; the same people are sure links (θ_short
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +55,22 @@ class Threshold:
         What was done instead and why; None where the rule itself gave the value.
     statistics : dict
         Sample sizes, means and deviations that the rule looked at; None where there is no such number.
+    windows : tuple of (float, float)
+        Middle frame and own value of each window of the video, where there are any: see `remots.statistics.windows`.
     """
 
     value: float
     rule: str
     fallback: str | None
     statistics: Statistics
+    windows: tuple[tuple[float, float], ...] = ()
+
+    def at(self, frames: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """Give the threshold in each of the frames, shape (n_frames,): between the middles of windows linear."""
+        if not self.windows:
+            return np.full(len(frames), self.value)
+        middles, values = zip(*self.windows, strict=True)
+        return np.asarray(np.interp(frames, middles, values))
 
 
 def fixed(value: float, **populations: SimilarityHistogram) -> Threshold:

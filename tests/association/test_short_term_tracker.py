@@ -300,3 +300,22 @@ def test_two_people_who_pass_each_other_give_three_tracklets(two_people):
     assert tracks == [(letter, {"a": 0, "b": 1}[letter]) for names in letters[:3] for letter in names] + [
         (letter, {"a": 2, "b": 1}[letter]) for names in letters[3:] for letter in names
     ]
+
+
+@pytest.mark.parametrize("assignment", ["most_links", "most_similar"])
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=30)
+def test_a_threshold_of_each_frame_links_as_the_frames_alone_with_theirs(assignment, seed):
+    rng = np.random.default_rng(seed)
+    np.repeat([1, 2, 3], 4)
+    features = rng.normal(size=(12, 3))
+    features = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
+    pairs = np.array([(a + 4 * k, b + 4 * k + 4) for k in range(2) for a in range(4) for b in range(4)])
+    ious = (rng.random(32) < 0.6).astype(float)
+    early, late = rng.uniform(-1, 1, 2)
+    thetas = np.repeat([early, late], 16)
+    found = choose_links(features, pairs, ious, thetas, assignment)
+    for theta, own in ((early, slice(0, 16)), (late, slice(16, 32))):
+        alone = choose_links(features, pairs[own], ious[own], theta, assignment).pairs
+        of_pair = np.isin(found.pairs[:, 1], np.unique(pairs[own, 1]))
+        assert found.pairs[of_pair].tolist() == alone.tolist()

@@ -19,7 +19,7 @@ FILES = {
 
 
 def write_threshold(folder, value):
-    text = json.dumps({"value": value, "rule": "fixed", "fallback": None, "statistics": {}})
+    text = json.dumps({"value": value, "rule": "fixed", "fallback": None, "statistics": {}, "windows": []})
     (folder / "threshold_short.json").write_text(text)
 
 
@@ -83,10 +83,10 @@ def test_one_frame_alone_gives_a_tracklet_per_mask(tmp_path):
         ("{}", "a threshold has the keys fallback, rule, statistics, value"),
         ("{", "not JSON"),
         (
-            '{"value": 2, "rule": "x", "fallback": null, "statistics": {}}',
+            '{"value": 2, "rule": "x", "fallback": null, "statistics": {}, "windows": []}',
             "value is 2, but a similarity lies from -1 to 1",
         ),
-        ('{"value": "high", "rule": "x", "fallback": null, "statistics": {}}', "value is 'high'"),
+        ('{"value": "high", "rule": "x", "fallback": null, "statistics": {}, "windows": []}', "value is 'high'"),
     ],
 )
 def test_a_broken_threshold_ends_in_one_line(tmp_path, capsys, content, words):

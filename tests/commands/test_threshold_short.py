@@ -7,6 +7,7 @@ import pytest
 
 from remots.formats.statistics_files import write_histograms
 from remots.statistics.histograms import fill_histogram
+from remots.statistics.windows import Window
 from tests.commands.walkers import only_error_line, run_verb
 
 FILES = {"histograms": "histograms.npz", "out": "threshold.json"}
@@ -90,6 +91,26 @@ def test_a_setting_out_of_range_ends_in_one_line(tmp_path, capsys):
     write(tmp_path, normal(0.48, 0.09), normal(0.9, 0.03))
     assert run_verb(tmp_path, "threshold-short", "--value", "1.5", **FILES) == 2
     assert "--value is 1.5" in only_error_line(capsys, "threshold-short", tmp_path, "threshold.json")
+
+
+def test_with_windows_a_darker_half_of_the_video_has_a_lower_threshold(tmp_path):
+    different, bright, dark = normal(0.2, 0.05), normal(0.9, 0.02), normal(0.7, 0.02)
+    halves = [
+        Window(first, first + 299, fill_histogram([different], 200), fill_histogram([same], 200))
+        for first, same in ((1, bright), (301, dark))
+    ]
+    found = {
+        "intra_frame": fill_histogram([different], 200),
+        "sure_link": fill_histogram([np.append(bright, dark)], 200),
+    }
+    write_histograms(tmp_path / "histograms.npz", found, halves)
+    assert run_verb(tmp_path, "threshold-short", "--local", **FILES) == 0
+    (early, theta_bright), (late, theta_dark) = threshold_of(tmp_path)["windows"]
+    assert (early, late) == (150.5, 450.5)
+    assert theta_bright == pytest.approx(0.9 - 1.645 * 0.02, abs=0.01)
+    assert theta_dark == pytest.approx(0.7 - 1.645 * 0.02, abs=0.01)
+    assert run_verb(tmp_path, "threshold-short", **FILES) == 0
+    assert threshold_of(tmp_path)["windows"] == []
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ from remots.formats.statistics_files import (
     POPULATIONS,
     read_histograms,
     read_threshold,
+    read_windows,
     write_histograms,
     write_summary,
     write_threshold,
 )
 from remots.statistics.histograms import fill_histogram
 from remots.statistics.thresholds import Threshold
+from remots.statistics.windows import Window
 
 
 def three_histograms():
@@ -62,9 +64,35 @@ def test_pickled_arrays_are_never_loaded(tmp_path):
         read_histograms(tmp_path / "h.npz")
 
 
+def test_the_histograms_of_windows_come_back_as_they_were_written(tmp_path):
+    found = three_histograms()
+    written = [
+        Window(1, 90, found["sure_link"], found["intra_tracklet"]),
+        Window(91, 180, found["intra_frame"], found["sure_link"]),
+    ]
+    write_histograms(tmp_path / "h.npz", found, written)
+    read = read_windows(tmp_path / "h.npz")
+    assert [(each.first_frame, each.last_frame) for each in read] == [(1, 90), (91, 180)]
+    for one, other in zip(read, written, strict=True):
+        for name in ("intra_frame", "sure_link"):
+            mine, theirs = getattr(one, name), getattr(other, name)
+            assert np.array_equal(mine.fine_counts, theirs.fine_counts)
+            assert (mine.n, mine.mean) == (theirs.n, pytest.approx(theirs.mean, nan_ok=True))
+    assert set(read_histograms(tmp_path / "h.npz")) == set(POPULATIONS)
+
+
+def test_a_broken_window_is_refused(tmp_path):
+    found = three_histograms()
+    broken = Window(1, 90, replace(found["sure_link"], n=7), found["sure_link"])
+    write_histograms(tmp_path / "h.npz", found, [broken])
+    with pytest.raises(InputError, match="a window is broken"):
+        read_windows(tmp_path / "h.npz")
+
+
+@pytest.mark.parametrize("windows", [(), ((45.5, 0.7), (135.5, 0.8))])
 @pytest.mark.parametrize("fallback", [None, "θ would be 1.07; the quantile instead"])
-def test_a_threshold_comes_back_as_it_was_written(tmp_path, fallback):
-    threshold = Threshold(0.75, "mean_plus_sigmas", fallback, {"intra_frame_n": 3, "intra_frame_mean": None})
+def test_a_threshold_comes_back_as_it_was_written(tmp_path, fallback, windows):
+    threshold = Threshold(0.75, "mean_plus_sigmas", fallback, {"intra_frame_n": 3, "intra_frame_mean": None}, windows)
     write_threshold(tmp_path / "t.json", threshold)
     assert read_threshold(tmp_path / "t.json") == threshold
 
