@@ -5,18 +5,16 @@ tracklets that share a frame. What is left is the same person. A single mask, cu
 like nobody, and a long tracklet very much like itself, so pairs are told apart by the size of the smaller of the two.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from remots.size_classes import SIZE_CLASSES, classify, join_classes
 from remots.statistics.displacements import place_evidence
 from remots.statistics.thresholds import Statistics, Threshold
 
-# Pairs are of one class from so many masks of the smaller tracklet on.
-SIZE_CLASSES = (1, 2, 4, 8)
 # Where the same person's similarities are looked for first, in standard deviations above different people's mean.
 _FIRST_SHIFT_STDS = 1.5
 # Closer than this the two populations cannot be told apart, and their slope means nothing.
@@ -128,11 +126,6 @@ class SizedLooks:
         """Give the distances that long tracklets would have to have for the same evidence, shape (n_pairs,)."""
         rows = classify(smaller_sizes, self.classes)
         return np.asarray(1 - self.gains[rows] * (1 - distances) - self.offsets[rows])
-
-
-def classify(sizes: NDArray[Any], classes: Sequence[int]) -> NDArray[np.int64]:
-    """Give the class of each size, from 0."""
-    return np.maximum(np.searchsorted(classes, sizes, side="right") - 1, 0)
 
 
 def candidates(
@@ -264,32 +257,6 @@ def _are_equal(one: Mixture, other: Mixture) -> bool:
         and np.array_equal(one.same_share, other.same_share)
         and np.array_equal(one.same_mean, other.same_mean)
     )
-
-
-def join_classes(candidate_sizes: NDArray[Any], known_sizes: NDArray[Any], min_pairs: int) -> tuple[int, ...]:
-    """Put classes of sizes together until each has enough pairs of both kinds.
-
-    Parameters
-    ----------
-    candidate_sizes, known_sizes : ndarray of int
-        Sizes of the smaller tracklets of the candidate pairs and of those that share a frame.
-    min_pairs : int
-
-    Returns
-    -------
-    tuple of int, ascending
-        Smallest size of each class; the first is 1. There is always one class.
-    """
-    classes = list(SIZE_CLASSES)
-    while len(classes) > 1:
-        counts = [
-            np.bincount(classify(sizes, classes), minlength=len(classes)) for sizes in (candidate_sizes, known_sizes)
-        ]
-        short = np.flatnonzero(np.minimum(*counts) < min_pairs)
-        if not len(short):
-            break
-        classes.pop(max(int(short[-1]), 1))  # joins the class below; the first joins the second
-    return tuple(classes)
 
 
 def _weighted_median(ascending: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

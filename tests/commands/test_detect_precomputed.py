@@ -10,6 +10,7 @@ from remots.formats.mots_png import write_mots_png
 from remots.formats.sequence import write_sequence
 from remots.formats.tables import read_metadata, read_table
 from remots.masks.rle import Rle, areas, boxes, decode
+from tests.commands.walkers import complaint
 from tests.formats.drawn import HEIGHT, WIDTH, block, mots_line, some_sequence
 from tests.formats.test_coco import record
 
@@ -29,18 +30,6 @@ def run(folder, source, *flags):
 
 def table_of(folder):
     return read_table(folder / "out" / "a.parquet", "detections")
-
-
-def complaint(capsys, folder):
-    """The one line of the error; nothing may be left of the output."""
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert not list(folder.glob("out/*"))
-    assert not list(folder.glob("out/.*"))
-    assert "Traceback" not in captured.err
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("remots detect: error: ")
-    return captured.err
 
 
 def test_coco_results_become_a_table_sorted_by_frame(folder):
@@ -160,7 +149,7 @@ def test_bad_input_ends_in_one_line(folder, capsys, name):
     if content is not None:
         (folder / file_name).write_text(content if isinstance(content, str) else json.dumps(content))
     assert run(folder, folder / file_name, "--quiet") == 2
-    line = complaint(capsys, folder)
+    line = complaint(capsys, "detect", folder)
     assert expected in line
     assert file_name in line
 
@@ -184,7 +173,7 @@ def test_bad_scores_end_in_one_line(folder, capsys, csv, expected):
     if csv is not None:
         (folder / "scores.csv").write_text(csv)
     assert run(folder, folder / "a.txt", "--scores", str(folder / "scores.csv"), "--quiet") == 2
-    line = complaint(capsys, folder)
+    line = complaint(capsys, "detect", folder)
     assert expected in line
     assert "scores.csv" in line
 
@@ -192,13 +181,13 @@ def test_bad_scores_end_in_one_line(folder, capsys, csv, expected):
 def test_coco_results_take_no_other_scores(folder, capsys):
     (folder / "a.json").write_text(json.dumps([record(2)]))
     assert run(folder, folder / "a.json", "--scores", "scores.csv", "--quiet") == 2
-    assert "a.json: has its own scores; leave out --scores" in complaint(capsys, folder)
+    assert "a.json: has its own scores; leave out --scores" in complaint(capsys, "detect", folder)
 
 
 def test_a_setting_out_of_range_ends_in_one_line(folder, capsys):
     (folder / "a.json").write_text("[]")
     assert run(folder, folder / "a.json", "--min-score", "2") == 2
-    assert "--min-score" in complaint(capsys, folder)
+    assert "--min-score" in complaint(capsys, "detect", folder)
 
 
 def test_real_detections_are_imported_whole(shared_data, folder):

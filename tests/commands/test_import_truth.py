@@ -8,6 +8,7 @@ from remots.cli import main
 from remots.formats.mots_png import write_mots_png
 from remots.formats.sequence import write_sequence
 from remots.formats.tables import read_metadata, read_table
+from tests.commands.walkers import complaint
 from tests.formats.drawn import HEIGHT, WIDTH, block, mots_line, some_sequence
 
 A, B, C = block(1, 1, 4, 8), block(10, 2, 5, 9), block(3, 3, 6, 6)
@@ -26,18 +27,6 @@ def run(folder, source, *flags):
 
 def table_of(folder):
     return read_table(folder / "out" / "truth.parquet", "truth")
-
-
-def complaint(capsys, folder):
-    """The one line of the error; nothing may be left of the output."""
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert not list(folder.glob("out/*"))
-    assert not list(folder.glob("out/.*"))
-    assert "Traceback" not in captured.err
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("remots import-truth: error: ")
-    return captured.err
 
 
 def write_text(folder, *lines):
@@ -110,7 +99,7 @@ def test_no_truth_is_a_valid_table_and_warned_of(folder, capsys):
 def test_bad_truth_ends_in_one_line(folder, capsys, lines, expected):
     source = write_text(folder, *lines)
     assert run(folder, source, "--quiet") == 2
-    line = complaint(capsys, folder)
+    line = complaint(capsys, "import-truth", folder)
     assert expected in line
     assert "gt.txt" in line
 
@@ -118,13 +107,13 @@ def test_bad_truth_ends_in_one_line(folder, capsys, lines, expected):
 def test_a_png_that_is_none_of_mots_ends_in_one_line(folder, capsys):
     cv2.imwrite(str(folder / "1.png"), np.ones((4, 4), np.uint8))
     assert run(folder, folder, "--quiet") == 2
-    assert "1.png: not a 16-bit grey PNG" in complaint(capsys, folder)
+    assert "1.png: not a 16-bit grey PNG" in complaint(capsys, "import-truth", folder)
 
 
 def test_json_is_no_format_of_truth(folder, capsys):
     (folder / "gt.json").write_text("[]")
     assert run(folder, folder / "gt.json", "--quiet") == 2
-    assert "gt.json: unknown format" in complaint(capsys, folder)
+    assert "gt.json: unknown format" in complaint(capsys, "import-truth", folder)
 
 
 @pytest.mark.parametrize(("name", "n_frames"), [("0012", 78), ("0017", 145)])

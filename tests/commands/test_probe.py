@@ -6,23 +6,12 @@ import pytest
 
 from remots.cli import main
 from remots.formats.sequence import read_sequence
+from tests.commands.walkers import complaint
 from tests.formats.drawn import HEIGHT, WIDTH, image, write_image, write_images, write_numbered_video
 
 
 def probe(folder, frames, *flags):
     return main(["probe", str(frames), "--out", str(folder / "out" / "sequence.json"), *flags])
-
-
-def complaint(capsys, folder):
-    """The one line of the error; nothing may be left of the output."""
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert not list(folder.glob("out/*"))
-    assert not list(folder.glob("out/.*"))
-    assert "Traceback" not in captured.err
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("remots probe: error: ")
-    return captured.err
 
 
 def test_a_video_becomes_a_sequence(tmp_path, capsys):
@@ -71,7 +60,7 @@ def test_two_runs_give_the_same_bytes(tmp_path):
 def test_a_part_that_is_not_there_ends_in_one_line(tmp_path, capsys, kind, flags, expected):
     frames = write_images(tmp_path / "street", 4) if kind == "images" else write_numbered_video(tmp_path / "v.mp4", 4)
     assert probe(tmp_path, frames, "--quiet", *flags) == 2
-    line = complaint(capsys, tmp_path)
+    line = complaint(capsys, "probe", tmp_path)
     assert expected in line
     assert str(frames) in line
 
@@ -90,7 +79,7 @@ def test_frames_that_cannot_be_used_end_in_one_line(tmp_path, capsys, what):
         else:
             write_image(frames / "2.jpg", image(2, 30, 40))
     assert probe(tmp_path, frames, "--quiet") == 2
-    line = complaint(capsys, tmp_path)
+    line = complaint(capsys, "probe", tmp_path)
     expected = {
         "missing": "street: no such file or folder; give a folder of images or a video",
         "empty folder": "street: no images in this folder",

@@ -95,6 +95,18 @@ def run_until(folder, last):
             return
 
 
+def complaint(capsys, verb, folder):
+    """The one line on standard error; nothing may be left of the outputs in the folder ``out``."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert not list(folder.glob("out/*"))
+    assert not list(folder.glob("out/.*"))
+    assert "Traceback" not in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith(f"remots {verb}: error: ")
+    return captured.err
+
+
 def only_error_line(capsys, verb, folder, output):
     """The last line of standard error; nothing may be left of the output."""
     captured = capsys.readouterr()

@@ -2,18 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from remots.size_classes import classify
 from remots.statistics.mixture import (
-    SIZE_CLASSES,
     CandidatePopulation,
     KnownPairs,
     Mixture,
     candidates,
-    classify,
     fit_mixture,
-    join_classes,
     place_weight,
     same_person_probability,
     sized_looks,
@@ -113,19 +109,6 @@ def test_sized_looks_give_each_size_its_own_evidence():
     evidence = mixture.slope[rows] * (similarities - mixture.boundary[rows])
     assert threshold.value - per_nat * -evidence == pytest.approx(1 - looks(1 - similarities, sizes))
     assert 1 - looks(1 - similarities, sizes)[2:] == pytest.approx(similarities[2:])  # long ones count as they are
-
-
-@settings(deadline=None, max_examples=80)
-@given(st.lists(st.integers(1, 30), max_size=60), st.lists(st.integers(1, 30), max_size=60), st.integers(1, 10))
-def test_classes_are_joined_until_each_has_pairs_enough(candidate_sizes, known_sizes, min_pairs):
-    sizes = np.array(candidate_sizes, int), np.array(known_sizes, int)
-    classes = join_classes(*sizes, min_pairs)
-    assert classes[0] == 1
-    assert set(classes) <= set(SIZE_CLASSES)
-    counts = [np.bincount(classify(own, classes), minlength=len(classes)) for own in sizes]
-    assert len(classes) == 1 or np.minimum(*counts).min() >= min_pairs
-    every = [np.bincount(classify(own, SIZE_CLASSES), minlength=4) for own in sizes]
-    assert (classes == SIZE_CLASSES) == (np.minimum(*every).min() >= min_pairs)
 
 
 def test_the_threshold_file_says_what_it_is_made_from():

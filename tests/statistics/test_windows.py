@@ -1,5 +1,6 @@
 """Thresholds that are local in time."""
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -24,7 +25,7 @@ def window(first, same, different=(0.1, 0.3)):
 def test_windows_cover_the_video_without_gap_or_overlap_and_are_about_as_long_as_asked(frames, window_frames):
     windows = cut_windows(np.array(frames), window_frames)
     assert (windows[0][0], windows[-1][1]) == (frames[0], frames[-1])
-    assert all(one[1] + 1 == other[0] for one, other in zip(windows[:-1], windows[1:], strict=True))
+    assert all(one[1] + 1 == other[0] for one, other in itertools.pairwise(windows))
     lengths = [last - first + 1 for first, last in windows]
     assert max(lengths) - min(lengths) <= 1
     n_frames = frames[-1] - frames[0] + 1
