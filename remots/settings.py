@@ -295,6 +295,13 @@ class Associate(Section):
         description="a link is refused where another candidate of one of its masks is as similar within so many "
         "standard deviations of the sure links; 0 refuses none (paper)",
     )
+    split_share: float = Field(
+        0.02,
+        ge=0,
+        le=0.5,
+        description="a tracklet is split where the masks before and after a link are less alike than those of all but "
+        "this share of the sure links; 0 splits none (paper)",
+    )
 
 
 class ThresholdMerge(Section):
@@ -372,7 +379,7 @@ PAPER: dict[type[Section], dict[str, Any]] = {
     },
     Warp: {"flow": "farneback"},
     ThresholdShort: {"rule": "mean_plus_sigmas"},
-    Associate: {"assignment": "most_links", "ambiguity_margin": 0.0},
+    Associate: {"assignment": "most_links", "ambiguity_margin": 0.0, "split_share": 0.0},
     ThresholdMerge: {"rule": "crossing"},
 }
 

@@ -22,7 +22,8 @@ _VALUES_PER_CHUNK = 2**23
 class TrackletSummary:
     """What the short tracklets of a sequence look like; lengths count masks, a share lies in [0, 1].
 
-    ``n_refused_links`` are links that were likely but ambiguous. ``estimated_purity`` is the share of masks that show
+    ``n_refused_links`` are links that were likely but ambiguous, ``n_split_links`` those that were made and cut again
+    (`remots.association.splitting`). ``estimated_purity`` is the share of masks that show
     the person of most masks of their tracklet, as far as the video alone can tell; None where it cannot.
     """
 
@@ -34,6 +35,7 @@ class TrackletSummary:
     median_length: float
     max_length: int
     n_refused_links: int
+    n_split_links: int
     estimated_purity: float | None
 
     @property
@@ -340,7 +342,7 @@ def summarise_tracklets(
     tracklet_ids : ndarray of int, shape (n_masks,)
         Tracklet of each mask, numbered from 0.
     links : Links
-        What they are made of.
+        What they are made of; those between two tracklets were cut again.
     nats_per_similarity : float, optional
         See `remots.association.ambiguity.evidence_slope`; without it no purity is estimated.
 
@@ -351,10 +353,11 @@ def summarise_tracklets(
     """
     lengths = np.bincount(tracklet_ids) if len(tracklet_ids) else np.zeros(0, np.int64)
     n_single = int((lengths == 1).sum())
+    is_whole = tracklet_ids[links.pairs[:, 0]] == tracklet_ids[links.pairs[:, 1]]
     purity = None
     if nats_per_similarity is not None:
         doubts = np.zeros(len(tracklet_ids))
-        doubts[links.pairs[:, 1]] = link_doubts(links.similarities, links.rivals, nats_per_similarity)
+        doubts[links.pairs[:, 1]] = is_whole * link_doubts(links.similarities, links.rivals, nats_per_similarity)
         purity = estimate_purity(tracklet_ids, doubts)
     return TrackletSummary(
         n_masks=len(tracklet_ids),
@@ -365,5 +368,6 @@ def summarise_tracklets(
         median_length=float(np.median(lengths)) if len(lengths) else 0.0,
         max_length=int(lengths.max(initial=0)),
         n_refused_links=links.n_refused,
+        n_split_links=int((~is_whole).sum()),
         estimated_purity=purity,
     )

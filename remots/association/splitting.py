@@ -56,7 +56,7 @@ def split_mixed_tracklets(
     sure_links: NDArray[np.integer[Any]],
     share: float,
     n_context: int = CONTEXT_MASKS,
-) -> tuple[NDArray[np.int64], int]:
+) -> NDArray[np.int64]:
     """Split tracklets at links whose two sides look less alike than those of sure links do.
 
     Parameters
@@ -74,10 +74,8 @@ def split_mixed_tracklets(
 
     Returns
     -------
-    tracklet_ids : ndarray of int64, shape (n_masks,)
+    ndarray of int64, shape (n_masks,)
         Numbered as before: in the order of the tracklets' first masks.
-    n_splits : int
-        How many links were cut.
 
     Notes
     -----
@@ -88,13 +86,13 @@ def split_mixed_tracklets(
     tracklets = list(_tracklets(tracklet_ids))
     limits = _find_limits(tracklets, features, sure_links, share, n_context) if share else None
     if limits is None:
-        return np.asarray(tracklet_ids, np.int64), 0
+        return np.asarray(tracklet_ids, np.int64)
     parts = [part for masks in tracklets for part in _split(masks, features, limits, n_context)]
     parts.sort(key=lambda masks: int(masks[0]))
     split_ids = np.empty(len(tracklet_ids), np.int64)
     for number, masks in enumerate(parts):
         split_ids[masks] = number
-    return split_ids, len(parts) - len(tracklets)
+    return split_ids
 
 
 def _tracklets(tracklet_ids: NDArray[np.integer[Any]]) -> Iterator[NDArray[np.int64]]:

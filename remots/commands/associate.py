@@ -3,8 +3,9 @@ r"""Link masks of adjacent frames to short-term tracklets.
     remots associate --masks masks.parquet --features features_intra.npy --warped-iou warped_iou.parquet \
         --threshold threshold_short.json --out short_tracklets.parquet --summary short_tracklets.json
 
-Masks that overlap along the flow and look similar enough are linked by linear assignment (paper 2.3); links that could
-as well be others are refused, as a mixed tracklet can never be mended.
+Masks that overlap along the flow and look similar enough are linked by linear assignment (paper 2.3). Links that could
+as well be others are refused, and tracklets are split where they change their looks for good: a short tracklet is mended
+by merging, a mixed one never.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import numpy as np
 
 from remots.association.ambiguity import evidence_slope
 from remots.association.short_term_tracker import link_short_tracklets, summarise_tracklets
+from remots.association.splitting import split_mixed_tracklets
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
 from remots.formats.atomic import atomic_outputs
@@ -22,6 +24,7 @@ from remots.formats.statistics_files import read_threshold, write_summary
 from remots.formats.tables import write_table
 from remots.formats.tracking_files import open_features, read_mask_frames, read_warped_pairs
 from remots.settings import Associate
+from remots.statistics.similarities import find_sure_links
 from remots.statistics.thresholds import moments
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
             )
         except ValueError as error:
             raise InputError(f"{options.features} and {options.warped_iou}: {error}") from error
+        sure = pairs[find_sure_links(pairs, ious)]
+        tracklet_ids = split_mixed_tracklets(tracklet_ids, features, sure, settings.split_share)
     summary = summarise_tracklets(tracklet_ids, links, evidence_slope(*known) if known else None)
     with atomic_outputs(options.out, options.summary) as (table, json):
         columns = {"mask_id": np.arange(len(frames)), "frame": frames, "tracklet_id": tracklet_ids}
@@ -65,4 +70,5 @@ def run(options: argparse.Namespace) -> None:
             summary.n_tracklets,
             threshold.value,
         )
-    logger.info("%d masks linked to %d short tracklets -> %s", summary.n_masks, summary.n_tracklets, options.out)
+    counts = (summary.n_masks, summary.n_tracklets, summary.n_refused_links, summary.n_split_links)
+    logger.info("%d masks linked to %d short tracklets; %d links refused, %d split -> %s", *counts, options.out)

@@ -224,6 +224,12 @@ def test_a_link_as_good_as_its_rival_is_wrong_by_halves():
     assert summarise_tracklets(ids, links, 20.0).estimated_purity == pytest.approx(1 - 0.5 * 2 / 4)
 
 
+def test_a_link_that_was_cut_again_is_counted_and_leaves_no_doubt():
+    links = links_of([(0, 1), (1, 2), (2, 3)], [0.9, 0.8, 0.9], [-np.inf, 0.8, -np.inf])
+    summary = summarise_tracklets(np.array([0, 0, 1, 1]), links, 20.0)
+    assert (summary.n_split_links, summary.estimated_purity) == (1, 1)
+
+
 def two_by_two(sim_00, sim_01, sim_10, sim_11):
     """Masks 0 and 1, then 2 and 3, with the given similarities between them."""
     wanted = np.array([[sim_00, sim_01], [sim_10, sim_11]])

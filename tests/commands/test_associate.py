@@ -70,6 +70,26 @@ def test_one_person_alone_is_one_tracklet(tmp_path):
     assert table["tracklet_id"].tolist() == [0] * N_FRAMES
 
 
+def test_a_walker_who_turns_into_another_is_split_unless_told_not_to(tmp_path):
+    write_walkers(tmp_path, n_frames=40, step_px=1)
+    features = np.load(tmp_path / "features.npy")
+    theirs = np.flatnonzero(np.arange(80) % 2)
+    turned = np.linspace(0, 1, 6)[:, None] * np.eye(4)[3] + np.linspace(1, 0, 6)[:, None] * np.eye(4)[1]
+    features[theirs[14:20]] = turned / np.linalg.norm(turned, axis=1, keepdims=True)
+    features[theirs[20:]] = np.eye(4)[3]
+    np.save(tmp_path / "features.npy", features)
+    run_until(tmp_path, "warp")
+    write_threshold(tmp_path, 0.5)
+    found = {}
+    for share in ("0", "0.02"):
+        assert run_verb(tmp_path, "associate", "--split-share", share, **FILES) == 0
+        ids = read_table(tmp_path / "short_tracklets.parquet", "short_tracklets")["tracklet_id"].to_numpy()
+        found[share] = ids[theirs[0]] == ids[theirs[-1]]
+        n_split = json.loads((tmp_path / "short_tracklets.json").read_text())["n_split_links"]
+        assert (n_split > 0) != found[share]
+    assert found == {"0": True, "0.02": False}
+
+
 def test_one_frame_alone_gives_a_tracklet_per_mask(tmp_path):
     write_walkers(tmp_path, n_frames=1)
     run_until(tmp_path, "associate")
