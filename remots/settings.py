@@ -249,8 +249,14 @@ class Embed(Section):
 class Warp(Section):
     """Warp each mask along the optical flow into the next frame (paper 2.3)."""
 
-    flow: Literal["dis_ultrafast", "dis_fast", "dis_medium", "farneback"] = Field(
-        "dis_fast", description="dense optical flow of OpenCV"
+    flow: Literal["dis_ultrafast", "dis_fast", "dis_medium", "dis_fine", "farneback"] = Field(
+        "dis_fine",
+        description="dense optical flow of OpenCV: three presets, one without smoothing on a finer scale, Farneback's",
+    )
+    first_guess: Literal["masks", "none"] = Field(
+        "masks",
+        description="what the flow tries first: that each mask came from the nearest of its size in the previous "
+        "frame; it is taken only where the picture agrees",
     )
 
 
@@ -320,7 +326,16 @@ class Merge(Section):
     """Merge short-term tracklets into tracks (paper 2.5)."""
 
     max_gap_frames: int = Field(
-        15, ge=1, description="θ_t: tracklets further apart in time are never merged (paper: 15)"
+        15,
+        ge=1,
+        description="θ_t: tracklets further apart in time are never merged (paper: 15); as many as the video has gives "
+        "people who leave the picture and come back their old identity",
+    )
+    max_hidden_frames: int = Field(
+        120,
+        ge=0,
+        description="the same for who disappears within the picture and turns up within it, as somebody hidden is not "
+        "gone; up to θ_t this does nothing (paper: 0)",
     )
 
 
@@ -377,10 +392,11 @@ PAPER: dict[type[Section], dict[str, Any]] = {
         "normalise": False,
         "batch_norm": "batch",
     },
-    Warp: {"flow": "farneback"},
+    Warp: {"flow": "farneback", "first_guess": "none"},
     ThresholdShort: {"rule": "mean_plus_sigmas"},
     Associate: {"assignment": "most_links", "ambiguity_margin": 0.0, "split_share": 0.0},
     ThresholdMerge: {"rule": "crossing"},
+    Merge: {"max_hidden_frames": 0},
 }
 
 

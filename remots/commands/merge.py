@@ -40,10 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, Merge)
     threshold = read_threshold(options.threshold)
-    ranges, sums, sizes, places = read_tracklets(options.short_tracklets, options.features, options.masks)
+    tracklets = read_tracklets(options.short_tracklets, options.features, options.masks)
     weight = place_weight(threshold)
-    evidence = Evidence(sized_looks(threshold), PlaceBonus(places, *weight) if weight else None)
-    track_ids, merges = merge_tracklets(sums, sizes, ranges, threshold.value, settings.max_gap_frames, evidence)
+    evidence = Evidence(sized_looks(threshold), PlaceBonus(tracklets.places, *weight) if weight else None)
+    limits = threshold.value, settings.max_gap_frames, evidence, tracklets.sight(settings.max_hidden_frames)
+    track_ids, merges = merge_tracklets(tracklets.sums, tracklets.sizes, tracklets.ranges, *limits)
     with atomic_outputs(options.out, options.merges) as (tracks_table, merges_table):
         write_table(tracks_table, "tracks", {"tracklet_id": np.arange(len(track_ids)), "track_id": track_ids})
         columns: dict[str, np.ndarray] = {"tracklet_id_a": merges.a, "tracklet_id_b": merges.b}

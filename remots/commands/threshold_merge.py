@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, ThresholdMerge)
-    max_gap_frames = read_settings(options, Merge).max_gap_frames
+    gaps = read_settings(options, Merge)
     histograms = read_histograms(options.histograms, "intra_frame", "intra_tracklet")
     if settings.value is not None:
         threshold = fixed(settings.value, **histograms)
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         threshold = crossing(**histograms, min_pairs=settings.min_pairs)
         if settings.rule != "crossing":
             with_place = settings.rule == "candidates"
-            threshold = _from_candidates(options, max_gap_frames, threshold, settings.min_pairs, with_place)
+            threshold = _from_candidates(options, gaps, threshold, settings.min_pairs, with_place)
     with atomic_output(options.out) as temporary:
         write_threshold(temporary, threshold)
     if threshold.fallback:
@@ -57,13 +57,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _from_candidates(
-    options: argparse.Namespace, max_gap_frames: int, otherwise: Threshold, min_pairs: int, with_place: bool
+    options: argparse.Namespace, gaps: Merge, otherwise: Threshold, min_pairs: int, with_place: bool
 ) -> Threshold:
     if options.short_tracklets is None or options.features is None or options.masks is None:
         raise InputError("this rule needs --short-tracklets, --features and --masks; `--rule crossing` does without")
-    ranges, sums, sizes, places = read_tracklets(options.short_tracklets, options.features, options.masks)
-    pairs, shared = find_candidate_pairs(ranges, max_gap_frames), find_shared_frame_pairs(ranges)
-    looks, null = (1 - tracklet_distances(sums, sizes, each) for each in (pairs, shared))
-    place = places.weigh(*rows_in_time(ranges, pairs))
+    tracklets = read_tracklets(options.short_tracklets, options.features, options.masks)
+    ranges, sizes, sight = tracklets.ranges, tracklets.sizes, tracklets.sight(gaps.max_hidden_frames)
+    pairs, shared = find_candidate_pairs(ranges, gaps.max_gap_frames, sight), find_shared_frame_pairs(ranges)
+    looks, null = (1 - tracklet_distances(tracklets.sums, sizes, each) for each in (pairs, shared))
+    place = tracklets.places.weigh(*rows_in_time(ranges, pairs))
     found = CandidatePopulation(looks, smaller_sizes(sizes, pairs), *place)
     return candidates(found, KnownPairs(null, smaller_sizes(sizes, shared)), otherwise, min_pairs, with_place)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remots.errors import InputError
-from remots.formats.tables import read_table
+from remots.formats.tables import read_metadata, read_table
 from remots.formats.tracking_files import open_features, read_short_tracklets
 from remots.merging.distances import sum_features
 from remots.merging.frame_ranges import RangeTable, build_frame_ranges, find_end_masks
+from remots.merging.sight import Bounds, Sight
 from remots.statistics.displacements import TrackletPlaces, describe_motion, learn_scales
 
 
@@ -27,12 +28,23 @@ class Tracklets(NamedTuple):
         Their masks.
     places : TrackletPlaces
         Where they begin and end.
+    ends, starts : Bounds
+        The same for whether they may have left the picture.
+    size : (int, int)
+        Height and width of the picture in px.
     """
 
     ranges: RangeTable
     sums: NDArray[np.float32]
     sizes: NDArray[np.int64]
     places: TrackletPlaces
+    ends: Bounds
+    starts: Bounds
+    size: tuple[int, int]
+
+    def sight(self, max_hidden_frames: int) -> Sight:
+        """Give the sight in which somebody hidden may be away for so many frames."""
+        return Sight(self.ends, self.starts, self.size, max_hidden_frames)
 
 
 def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Tracklets:
@@ -61,9 +73,15 @@ def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Trackl
             sums = sum_features(tracklet_ids, rows, ranges.n_tracklets)
         except ValueError as error:
             raise InputError(f"{short_tracklets} and {features}: {error}") from error
-    motion = describe_motion(tracklet_ids, frames, read_mask_boxes(masks, len(frames)))
-    places = TrackletPlaces(motion, learn_scales(tracklet_ids, motion), *find_end_masks(tracklet_ids, frames))
-    return Tracklets(ranges, sums, np.bincount(tracklet_ids, minlength=ranges.n_tracklets), places)
+    boxes = read_mask_boxes(masks, len(frames))
+    motion = describe_motion(tracklet_ids, frames, boxes)
+    firsts, lasts = find_end_masks(tracklet_ids, frames)
+    places = TrackletPlaces(motion, learn_scales(tracklet_ids, motion), firsts, lasts)
+    facts = read_metadata(masks, "masks")
+    ends = Bounds(boxes[lasts].astype(np.float64), motion.velocities_before[lasts, 0])
+    starts = Bounds(boxes[firsts].astype(np.float64), -motion.velocities_after[firsts, 0])
+    sizes = np.bincount(tracklet_ids, minlength=ranges.n_tracklets)
+    return Tracklets(ranges, sums, sizes, places, ends, starts, (facts["height_px"], facts["width_px"]))
 
 
 def read_mask_boxes(masks: Path | str, n_masks: int) -> NDArray[np.int64]:

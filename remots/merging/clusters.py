@@ -1,6 +1,7 @@
 """Clusters in the making: what each consists of, what is near it, and many unions of two at once."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from remots.merging.distances import tracklet_distances
 from remots.merging.evidence import Evidence
 from remots.merging.frame_ranges import (
     ClusterRows,
+    Junctions,
     RangeTable,
     find_junctions,
     have_masks_between,
@@ -21,6 +23,9 @@ from remots.merging.frame_ranges import (
 from remots.merging.number_lists import NumberLists
 
 _PAIRS_PER_CHUNK = 2**17
+
+# Rows of the earlier and of the later ranges of junctions; gives which may be.
+JunctionTest = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class Clusters:
     max_distance : float
         1 - θ_merge.
     evidence : Evidence
+    may_follow : callable, optional
+        Tells of junctions whether the later range may follow the earlier one; by default every one may.
 
     Attributes
     ----------
@@ -125,10 +132,12 @@ class Clusters:
         pairs: CandidatePairs,
         max_distance: float,
         evidence: Evidence,
+        may_follow: JunctionTest | None = None,
     ) -> None:
         self.names = np.arange(len(sums), dtype=np.int32)
         self._sums, self._sizes = sums, sizes.astype(np.float64)
         self._table, self._evidence, self._max_distance = table, evidence, max_distance
+        self._may_follow = may_follow
         self._first, self._last = table.first_frames, table.last_frames
         self._has_holes = np.diff(table.offsets) > 1
         self._rows = NumberLists(np.arange(len(table.first)), table.offsets)
@@ -160,8 +169,16 @@ class Clusters:
         pairs, distances = pairs.at(reached), distances[reached]
         one, other = rows_of_tracklets(self._table, pairs.a), rows_of_tracklets(self._table, pairs.b)
         junctions = find_junctions(self._table, one, other, np.arange(len(pairs.a)))
-        near = NearPairs(pairs.a, pairs.b, self._evidence.weigh_place(distances, junctions), pairs.gap_frames)
+        near = NearPairs(pairs.a, pairs.b, self._weigh(distances, junctions), pairs.gap_frames)
         return near.at(np.flatnonzero(near.distances <= self._max_distance))
+
+    def _weigh(self, distances: NDArray[np.float64], junctions: Junctions) -> NDArray[np.float64]:
+        """Let place speak as well; infinite where a range may not follow another."""
+        weighed = self._evidence.weigh_place(distances, junctions)
+        if self._may_follow is None:
+            return weighed
+        barred = junctions.pairs[~self._may_follow(junctions.earlier, junctions.later)]
+        return np.where(np.bincount(barred, minlength=len(weighed)) > 0, np.inf, weighed)
 
     def distances_of_looks(self, a: list[int], b: list[int]) -> list[float]:
         """Give the mean cosine distances of pairs of clusters, length n_pairs."""
@@ -279,7 +296,7 @@ class Clusters:
         """Find the clusters near enough to be merged with a union, by union (its place), then the nearest first."""
         junctions = find_junctions(self._table, rows, ClusterRows(*self._rows.take(others)), owners)
         gaps = smallest_gaps(self._table, junctions, len(others))
-        near = NearPairs(owners, others, self._evidence.weigh_place(distances, junctions), gaps)
+        near = NearPairs(owners, others, self._weigh(distances, junctions), gaps)
         near = near.at(np.flatnonzero((near.distances <= self._max_distance) & (gaps > 0)))
         return near.at(np.lexsort((near.distances, near.a)))  # equally near ones stay sorted by their names
 

@@ -1,12 +1,15 @@
 """Which tracklets may be merged at all: those within θ_t frames of each other that share no frame (paper 2.5)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from remots.merging.frame_ranges import RangeTable, find_junctions, rows_of_tracklets, smallest_gaps
+from remots.merging.sight import Sight
 
 _PAIRS_PER_CHUNK = 2**20
 
@@ -80,7 +83,7 @@ def smaller_sizes(sizes: NDArray[np.integer[Any]], pairs: CandidatePairs) -> NDA
     return np.asarray(np.minimum(sizes[pairs.a], sizes[pairs.b]), np.int64)
 
 
-def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int) -> CandidatePairs:
+def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int, sight: Sight | None = None) -> CandidatePairs:
     """Find the pairs of tracklets whose distance is finite.
 
     Parameters
@@ -89,6 +92,8 @@ def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int) -> CandidatePa
         The frames of each tracklet.
     max_gap_frames : int
         θ_t: the largest allowed gap.
+    sight : Sight, optional
+        Where it tells that somebody may be hidden, the gap may be longer.
 
     Returns
     -------
@@ -98,14 +103,16 @@ def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int) -> CandidatePa
 
     Notes
     -----
-    Source: ReMOTS section 2.5, the first three cases of the distance matrix.
+    Source: ReMOTS section 2.5, the first three cases of the distance matrix; `sight` is not in the paper.
     """
+    may_follow = None if sight is None else partial(sight.may_follow, ranges, max_gap_frames)
+    longest = max(max_gap_frames, sight.max_hidden_frames if sight else 0)
     by_first = np.argsort(ranges.first, kind="stable")
     firsts = ranges.first[by_first]
     low = np.searchsorted(firsts, ranges.last, side="right")
-    n_later = np.searchsorted(firsts, ranges.last + max_gap_frames, side="right") - low
+    n_later = np.searchsorted(firsts, ranges.last + longest, side="right") - low
     parts = [
-        _pair_up(ranges, by_first, low[rows], n_later[rows], rows)
+        _pair_up(ranges, by_first, low[rows], n_later[rows], rows, may_follow)
         for rows in np.split(np.arange(len(low)), _chunk_bounds(n_later))
     ]
     a, b, gaps = (np.concatenate(columns) for columns in zip(*parts, strict=True))
@@ -128,10 +135,14 @@ def _pair_up(
     low: NDArray[np.int64],
     n_later: NDArray[np.int64],
     rows: NDArray[np.int64],
+    may_follow: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Pair each row with the `n_later` ranges from place `low` on, in the order of their first frames."""
+    """Pair each row with those of the `n_later` ranges from place `low` on that may follow it."""
     earlier = np.repeat(rows, n_later)
     later = by_first[np.arange(len(earlier)) - np.repeat(np.cumsum(n_later) - n_later - low, n_later)]
+    if may_follow is not None:
+        followed = may_follow(earlier, later)
+        earlier, later = earlier[followed], later[followed]
     gaps = np.maximum(ranges.first[later] - ranges.last[earlier], 0)
     return _sort_and_drop_repeats(ranges.tracklet_ids[earlier], ranges.tracklet_ids[later], gaps)
 

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from remots.merging.clusters import Clusters, NearList, NearPairs, Unions
 from remots.merging.constraints import find_candidate_pairs
 from remots.merging.evidence import LOOKS_ALONE, Evidence
 from remots.merging.frame_ranges import RangeTable
+from remots.merging.sight import Sight
 
 _PAIRS_PER_CHUNK = 2**12
 # Pairs that are worked out together. More change nothing but the time: what comes after the first new pair is in vain.
@@ -44,6 +46,7 @@ def merge_tracklets(
     theta_merge: float,
     max_gap_frames: int,
     evidence: Evidence = LOOKS_ALONE,
+    sight: Sight | None = None,
 ) -> tuple[NDArray[np.int64], Merges]:
     """Merge short-term tracklets to tracks, the most similar first.
 
@@ -61,6 +64,8 @@ def merge_tracklets(
         θ_t: clusters further apart in time are not merged.
     evidence : Evidence
         By default the distance of looks alone counts, as in the paper.
+    sight : Sight, optional
+        By default θ_t holds for all gaps, as in the paper.
 
     Returns
     -------
@@ -78,8 +83,9 @@ def merge_tracklets(
     -----
     Source: ReMOTS section 2.5; other evidence is not in the paper. A cluster's feature is the mean over all its
     observations, its frames are the union of its tracklets' frames, and its gap to another cluster is the smallest
-    between their tracklets. Clusters that share a frame are never merged. Of equally near pairs the one of the smallest
-    tracklet ids goes first.
+    between their tracklets. Clusters that share a frame are never merged; nor are they with `sight` if, in the order of
+    time, one of them follows the other where it may not (without it, that never comes up). Of equally near pairs the
+    one of the smallest tracklet ids goes first.
 
     The distance of a merged cluster to a third is the mean, weighted by size, of its parts' distances, so it never
     falls below both of them. Below the distance just merged it falls only where one part was too far in time from the
@@ -91,8 +97,9 @@ def merge_tracklets(
     """
     if not len(sums) == len(sizes) == ranges.n_tracklets:
         raise ValueError(f"{len(sums)} sums, {len(sizes)} sizes and {ranges.n_tracklets} ranges do not fit together")
-    pairs = find_candidate_pairs(ranges, max_gap_frames)
-    clusters = Clusters(sums, sizes, ranges, pairs, 1 - theta_merge, evidence)
+    pairs = find_candidate_pairs(ranges, max_gap_frames, sight)
+    may_follow = None if sight is None else partial(sight.may_follow, ranges, max_gap_frames)
+    clusters = Clusters(sums, sizes, ranges, pairs, 1 - theta_merge, evidence, may_follow)
     queue = _Queue(clusters.find_near_pairs(pairs), ranges.n_tracklets)
     del pairs
     merges = _merge_all(clusters, queue)

@@ -38,8 +38,10 @@ def test_the_gap_in_frames_is_a_setting(tmp_path):
     write_walkers(tmp_path, hidden={(3, 0), (5, 1), (6, 1)})
     run_until(tmp_path, "associate")
     write_threshold(tmp_path, 0.5)
-    assert run_verb(tmp_path, "merge", "--max-gap-frames", "2", **FILES) == 0
-    assert read_table(tmp_path / "tracks.parquet", "tracks")["track_id"].tolist() == [1, 2, 1, 3]
+    for hidden, expected in (("0", [1, 2, 1, 3]), ("3", [1, 2, 1, 2])):
+        words = ("--max-gap-frames", "2", "--max-hidden-frames", hidden)
+        assert run_verb(tmp_path, "merge", *words, **FILES) == 0
+        assert read_table(tmp_path / "tracks.parquet", "tracks")["track_id"].tolist() == expected
 
 
 def test_two_runs_give_the_same_bytes(tmp_path):

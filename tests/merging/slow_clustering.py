@@ -29,23 +29,24 @@ def slow_ranges(frames):
     return ranges, rows
 
 
-def slow_bonus(one, other, ranges, rows, bonuses):
-    """The smallest bonus where the frames of two clusters pass from one to the other; `bonuses[row, row]`."""
+def slow_junctions(one, other, ranges, rows):
+    """The rows (earlier, later) where the frames of two clusters pass from one to the other."""
     listed = sorted(
         (span, row, side)
         for side, members in enumerate((one, other))
         for k in members
         for span, row in zip(ranges[k], rows[k], strict=True)
     )
-    return min(bonuses[i, j] for (_, i, a), (_, j, b) in itertools.pairwise(listed) if a != b)
+    return [(i, j) for (_, i, a), (_, j, b) in itertools.pairwise(listed) if a != b]
 
 
-def slow_merging(features, frames, theta_merge, max_gap_frames, bonuses=None, looks=None):
+def slow_merging(features, frames, theta_merge, max_gap_frames, bonuses=None, looks=None, allowed=None):
     """Merge the nearest two clusters until none are near enough.
 
     `features` and `frames` hold an array and a list of frames for each tracklet; `bonuses`, if given, what place takes
     off the distance where one row of the table of ranges is followed by another; `looks`, if given, turns a distance
-    and the number of observations of the smaller cluster into another distance. Gives the clusters as sets of
+    and the number of observations of the smaller cluster into another distance; `allowed`, if given, says in the place
+    of `max_gap_frames` which row may be followed by which. Gives the clusters as sets of
     tracklets, and the merges as (a, b, distance of looks, gap).
     """
     ranges, rows = slow_ranges(frames)
@@ -55,13 +56,14 @@ def slow_merging(features, frames, theta_merge, max_gap_frames, bonuses=None, lo
         best = None
         for a, b in itertools.combinations(sorted(clusters), 2):
             gap = min(slow_gap(frames[i], frames[j]) for i in clusters[a] for j in clusters[b])
-            if 0 < gap <= max_gap_frames:
+            junctions = slow_junctions(clusters[a], clusters[b], ranges, rows)
+            if gap > 0 and (gap <= max_gap_frames if allowed is None else all(allowed[pair] for pair in junctions)):
                 distance = slow_distance(*(np.concatenate([features[k] for k in clusters[name]]) for name in (a, b)))
                 cost = distance
                 if looks is not None:
                     cost = looks(distance, min(sum(len(frames[k]) for k in clusters[name]) for name in (a, b)))
                 if bonuses is not None:
-                    cost -= slow_bonus(clusters[a], clusters[b], ranges, rows, bonuses)
+                    cost -= min(bonuses[pair] for pair in junctions)
                 if best is None or cost < best[4]:
                     best = (a, b, distance, gap, cost)
         if best is None or best[4] > 1 - theta_merge:

@@ -1,0 +1,103 @@
+"""Gaps in which somebody is hidden, not gone: they may be longer than θ_t.
+
+In MOTChallenge, who walks out of the picture and comes back is somebody new. Who disappears in the middle of it is
+still there, behind somebody or something, and turns up again in the middle of it::
+
+    ┌────────────────────────────┐
+    │    A ─── ┊ sign ┊ ─── A    │   hidden: was within the picture all the time, as far as a straight walk tells
+    │                      B ────┼──→
+    │                     B'? ←──┼──   gone: a straight walk leads out of the picture, or comes in from outside
+    └────────────────────────────┘
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remots.merging.frame_ranges import RangeTable
+
+# Nearer than this to the left or right border, in heights of the person, somebody may have walked out.
+_BORDER_HEIGHTS = 0.25
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The masks at one end of all ranges of frames, by the rows of the `RangeTable`.
+
+    Attributes
+    ----------
+    boxes_px : ndarray of float64, shape (n_ranges, 4)
+        Left, top, width and height.
+    steps_px : ndarray of float64, shape (n_ranges,)
+        How far the person goes to the right in one frame, away from the range: what comes after its end, or went before
+        its beginning; NaN where nobody knows.
+    """
+
+    boxes_px: NDArray[np.float64]
+    steps_px: NDArray[np.float64]
+
+    def stay_within(
+        self, rows: NDArray[np.integer[Any]], gap_frames: NDArray[np.integer[Any]], size: tuple[int, int]
+    ) -> NDArray[np.bool_]:
+        """Tell whose straight walk stays within the picture all through a gap, shape (n_rows,).
+
+        Nobody's does whose mask touches the upper or lower border, or comes nearer to the left or right one than a
+        quarter of its own height. Who has no known velocity stands still.
+        """
+        left, top, width, height = self.boxes_px[rows].T
+        walk, margin = np.nan_to_num(self.steps_px[rows]) * gap_frames, _BORDER_HEIGHTS * height
+        is_clear = (left + np.minimum(walk, 0) > margin) & (left + width + np.maximum(walk, 0) < size[1] - margin)
+        return np.asarray(is_clear & (top > 0) & (top + height < size[0]))
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What can be told of people out of sight: whether they are hidden or gone.
+
+    Attributes
+    ----------
+    ends, starts : Bounds
+        Of each range of frames.
+    size : (int, int)
+        Height and width of the picture in px.
+    max_hidden_frames : int
+        The longest gap of somebody who is hidden.
+    """
+
+    ends: Bounds
+    starts: Bounds
+    size: tuple[int, int]
+    max_hidden_frames: int
+
+    def may_follow(
+        self,
+        ranges: RangeTable,
+        max_gap_frames: int,
+        earlier: NDArray[np.integer[Any]],
+        later: NDArray[np.integer[Any]],
+    ) -> NDArray[np.bool_]:
+        """Tell whether the later range may be the same person's as the earlier one, as far as the gap goes.
+
+        Parameters
+        ----------
+        ranges : RangeTable
+        max_gap_frames : int
+            θ_t, for gaps of all kinds.
+        earlier, later : ndarray of int, shape (n_pairs,)
+            Rows of `ranges`.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_pairs,)
+        """
+        gaps = ranges.first[later] - ranges.last[earlier]
+        allowed = gaps <= max_gap_frames
+        long = np.flatnonzero(~allowed & (gaps <= self.max_hidden_frames))
+        ends, starts = (
+            bounds.stay_within(rows[long], gaps[long], self.size)
+            for bounds, rows in ((self.ends, earlier), (self.starts, later))
+        )
+        allowed[long] = ends & starts
+        return np.asarray(allowed)

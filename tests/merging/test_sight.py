@@ -1,0 +1,107 @@
+"""People who are hidden may be away for longer than people who are gone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remots.merging.constraints import find_candidate_pairs
+from remots.merging.linkage import merge_tracklets
+from remots.merging.sight import Bounds, Sight
+from tests.merging.slow_clustering import prepare, random_tracklets, slow_merging, table_of
+
+SIZE = (100, 200)  # height and width in px
+
+
+def random_sight(seed, n_ranges, max_hidden_frames):
+    rng = np.random.default_rng(seed)
+
+    def bounds():
+        boxes = np.column_stack([rng.uniform(0, 190, n_ranges), np.full(n_ranges, 20.0), *np.full((2, n_ranges), 10.0)])
+        return Bounds(boxes, np.where(rng.random(n_ranges) < 0.3, np.nan, rng.normal(0, 3, n_ranges)))
+
+    return Sight(bounds(), bounds(), SIZE, max_hidden_frames)
+
+
+def slow_may_follow(ranges, sight, max_gap_frames, earlier, later):
+    gap = int(ranges.first[later] - ranges.last[earlier])
+    if gap <= max_gap_frames:
+        return True
+    if gap > sight.max_hidden_frames:
+        return False
+    for bounds, row in ((sight.ends, earlier), (sight.starts, later)):
+        step = 0.0 if np.isnan(bounds.steps_px[row]) else bounds.steps_px[row]
+        left, top, width, height = bounds.boxes_px[row]
+        places = [left + step * k for k in range(gap + 1)]
+        if min(places) <= height / 4 or max(places) + width >= SIZE[1] - height / 4:
+            return False
+        if top <= 0 or top + height >= SIZE[0]:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("holes", [False, True])
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(0, 40), st.floats(-0.5, 0.9))
+def test_merging_is_that_of_the_plain_algorithm(holes, seed, max_gap, max_hidden, theta):
+    features, frames = random_tracklets(seed, 12, holes, n_frames=80)
+    sums, sizes, ranges = prepare(features, frames)
+    n_ranges = len(ranges.first)
+    sight = random_sight(seed, n_ranges, max_hidden)
+    allowed = {
+        (i, j): slow_may_follow(ranges, sight, max_gap, i, j)
+        for i in range(n_ranges)
+        for j in range(n_ranges)
+        if ranges.first[j] > ranges.last[i]
+    }
+    clusters, merges = slow_merging(features, frames, theta, None, allowed=allowed)
+    track_ids, found = merge_tracklets(sums, sizes, ranges, theta, max_gap, sight=sight)
+    assert [(a, b) for a, b, *_ in merges] == list(zip(found.a.tolist(), found.b.tolist(), strict=True))
+    together = {frozenset(np.flatnonzero(track_ids == track).tolist()) for track in set(track_ids.tolist())}
+    assert together == clusters
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10**6), st.integers(1, 20), st.booleans())
+def test_up_to_the_gap_of_all_the_sight_changes_nothing(seed, max_gap, holes):
+    features, frames = random_tracklets(seed, 15, holes)
+    tracks = []
+    for blind in (True, False):
+        sums, sizes, ranges = prepare(features, frames)
+        sight = None if blind else random_sight(seed, len(ranges.first), max_gap)
+        tracks.append(merge_tracklets(sums, sizes, ranges, 0.2, max_gap, sight=sight)[0].tolist())
+    assert tracks[0] == tracks[1]
+
+
+@pytest.mark.parametrize(
+    ("left", "step", "gap", "stays"),
+    [
+        (95, 0.0, 500, True),  # stands still in the middle
+        (95, np.nan, 500, True),  # nobody knows
+        (2, 0.0, 20, False),  # at the border
+        (189, 0.0, 20, False),
+        (95, 5.0, 18, True),
+        (95, 5.0, 19, False),  # 19 steps of 5 px lead out on the right
+        (95, -5.0, 18, True),
+        (95, -5.0, 19, False),
+    ],
+)
+def test_a_straight_walk_out_of_the_picture_is_gone(left, step, gap, stays):
+    bounds = Bounds(np.array([[left, 20.0, 10.0, 8.0]]), np.array([step]))
+    assert bounds.stay_within(np.array([0]), np.array([gap]), SIZE).tolist() == [stays]
+
+
+@pytest.mark.parametrize(("top", "stays"), [(0, False), (1, True), (79, True), (80, False)])
+def test_who_touches_the_upper_or_lower_border_may_be_gone(top, stays):
+    bounds = Bounds(np.array([[95.0, top, 10.0, 20.0]]), np.zeros(1))
+    assert bounds.stay_within(np.array([0]), np.array([20]), SIZE).tolist() == [stays]
+
+
+def test_only_hidden_people_are_candidates_over_long_gaps():
+    ranges = table_of([{1, 2}, {40, 41}, {50, 51}])
+    inside, gone = [95.0, 20.0, 10.0, 10.0], [0.0, 20.0, 10.0, 10.0]
+    ends = Bounds(np.array([inside, inside, inside]), np.zeros(3))
+    starts = Bounds(np.array([inside, gone, inside]), np.zeros(3))
+    for longest, expected in ((48, [(0, 2), (1, 2)]), (47, [(1, 2)])):
+        pairs = find_candidate_pairs(ranges, 15, Sight(ends, starts, SIZE, longest))
+        assert list(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)) == expected
