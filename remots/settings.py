@@ -328,14 +328,19 @@ class Merge(Section):
     max_gap_frames: int = Field(
         15,
         ge=1,
-        description="θ_t: tracklets further apart in time are never merged (paper: 15); as many as the video has gives "
-        "people who leave the picture and come back their old identity",
+        description="θ_t: tracklets further apart in time are never merged (paper: 15, at 30 frames a second)",
     )
-    max_hidden_frames: int = Field(
-        120,
+    max_hidden_seconds: float = Field(
+        12.0,
         ge=0,
-        description="the same for who disappears within the picture and turns up within it, as somebody hidden is not "
-        "gone; up to θ_t this does nothing (paper: 0)",
+        description="instead of θ_t, where longer: for who disappears within the picture and turns up within it, as "
+        "somebody hidden is not gone; 0: θ_t (paper)",
+    )
+    max_gone_seconds: float = Field(
+        0.5,
+        ge=0,
+        description="instead of θ_t: for who is seen last and then first at the border. MOTChallenge gives who leaves "
+        "the picture and comes back a new identity; with a long time here they keep the old one; 0: θ_t (paper)",
     )
 
 
@@ -376,6 +381,11 @@ class Scene(Section):
     exposure_drift: float = Field(0.0, ge=0, lt=1, description="relative swing of the exposure over about ten seconds")
     speed: float = Field(1.0, gt=0, description="walking speed, as a multiple of the usual one")
     seed: int = Field(0, ge=0, description="seed of everything in the scene")
+    lasting_identities: bool = Field(
+        False,
+        description="in the truth, people who leave the picture and come back keep their identity; else they get a new "
+        "one, as in MOTChallenge",
+    )
 
 
 # Where a default leaves the paper, what the field is in the paper's reading: with `paper: true` in the config, with the
@@ -396,7 +406,7 @@ PAPER: dict[type[Section], dict[str, Any]] = {
     ThresholdShort: {"rule": "mean_plus_sigmas"},
     Associate: {"assignment": "most_links", "ambiguity_margin": 0.0, "split_share": 0.0},
     ThresholdMerge: {"rule": "crossing"},
-    Merge: {"max_hidden_frames": 0},
+    Merge: {"max_hidden_seconds": 0.0, "max_gone_seconds": 0.0},
 }
 
 

@@ -1,9 +1,10 @@
 r"""Merge short-term tracklets to tracks.
 
     remots merge --short-tracklets short_tracklets.parquet --features features_inter.npy --masks masks.parquet \
-        --threshold threshold_merge.json --out tracks.parquet --merges merges.parquet
+        --sequence sequence.json --threshold threshold_merge.json --out tracks.parquet --merges merges.parquet
 
-Clustering with centroid linkage (paper 2.5). Tracklets that share a frame or lie too far apart in time are kept apart.
+Clustering with centroid linkage (paper 2.5). Tracklets that share a frame or lie too far apart in time are kept apart;
+how far is too far depends on whether the person was hidden or gone.
 Where the threshold says what evidence of place is worth, it counts whether a walk leads from one tracklet to the next.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_outputs
 from remots.formats.merging_files import read_tracklets
+from remots.formats.sequence import read_sequence
 from remots.formats.statistics_files import read_threshold
 from remots.formats.tables import write_table
 from remots.merging.evidence import Evidence
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--short-tracklets", type=Path, required=True, help="table of short tracklets")
     parser.add_argument("--features", type=Path, required=True, help="array of features")
     parser.add_argument("--masks", type=Path, required=True, help="table of masks")
+    parser.add_argument("--sequence", type=Path, required=True, help="sequence.json")
     parser.add_argument("--threshold", type=Path, required=True, help="threshold_merge.json")
     parser.add_argument("--out", type=Path, required=True, help="table of tracks to write")
     parser.add_argument("--merges", type=Path, required=True, help="table of merges to write")
@@ -43,7 +46,12 @@ def run(options: argparse.Namespace) -> None:
     tracklets = read_tracklets(options.short_tracklets, options.features, options.masks)
     weight = place_weight(threshold)
     evidence = Evidence(sized_looks(threshold), PlaceBonus(tracklets.places, *weight) if weight else None)
-    limits = threshold.value, settings.max_gap_frames, evidence, tracklets.sight(settings.max_hidden_frames)
+    limits = (
+        threshold.value,
+        settings.max_gap_frames,
+        evidence,
+        tracklets.sight(read_sequence(options.sequence), settings),
+    )
     track_ids, merges = merge_tracklets(tracklets.sums, tracklets.sizes, tracklets.ranges, *limits)
     with atomic_outputs(options.out, options.merges) as (tracks_table, merges_table):
         write_table(tracks_table, "tracks", {"tracklet_id": np.arange(len(track_ids)), "track_id": track_ids})

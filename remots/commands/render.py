@@ -20,6 +20,7 @@ from remots.formats.video import VideoWriter
 from remots.progress import track
 from remots.settings import Scene
 from remots.synthetic.detections import DETECTOR_A, DETECTOR_B, simulate_detections
+from remots.synthetic.returns import Returns
 from remots.synthetic.scene import SceneParameters, render_scene
 
 logger = logging.getLogger(__name__)
@@ -43,15 +44,13 @@ def run(options: argparse.Namespace) -> None:
         video = stack.enter_context(VideoWriter(paths[0], scene.fps))
         truth = stack.enter_context(MotsTextWriter(paths[1], *size))
         results = [stack.enter_context(CocoResultsWriter(path)) for path in paths[2:]]
-        frames = render_scene(SceneParameters(**scene.model_dump()))
+        frames = render_scene(SceneParameters(**scene.model_dump(exclude={"lasting_identities"})))
+        returns = Returns(size)
         for frame, image, masks, people in track(frames, f"render {options.name}", scene.n_frames):
             video.append(image)
-            truth.append(
-                frame,
-                mots_object_ids(PEDESTRIAN, np.array(people, int)),
-                PEDESTRIAN,
-                [mask["counts"] for mask in masks],
-            )
+            identities = people if scene.lasting_identities else returns.identify(frame, people, masks)
+            object_ids = mots_object_ids(PEDESTRIAN, np.array(identities, int))
+            truth.append(frame, object_ids, PEDESTRIAN, [mask["counts"] for mask in masks])
             n_masks += len(masks)
             for style, writer in zip((DETECTOR_A, DETECTOR_B), results, strict=True):
                 found = simulate_detections(masks, people, frame, size, style, scene.seed)

@@ -1,7 +1,7 @@
 r"""Find θ_merge: below it, tracklets are never merged.
 
     remots threshold-merge --histograms histograms_inter.npz --short-tracklets short_tracklets.parquet \
-        --features features_inter.npy --masks masks.parquet --out threshold_merge.json
+        --features features_inter.npy --masks masks.parquet --sequence sequence.json --out threshold_merge.json
 
 By default a pair of tracklets that may be merged is then as likely the same person as not, by looks and by place. The
 paper's rule, `--rule crossing`, needs the histograms alone: where those of different and of the same people cross
@@ -16,6 +16,7 @@ from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
 from remots.formats.atomic import atomic_output
 from remots.formats.merging_files import read_tracklets
+from remots.formats.sequence import read_sequence
 from remots.formats.statistics_files import read_histograms, write_threshold
 from remots.merging.constraints import find_candidate_pairs, find_shared_frame_pairs, rows_in_time, smaller_sizes
 from remots.merging.distances import tracklet_distances
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--short-tracklets", type=Path, help="table of short tracklets (all rules but crossing)")
     parser.add_argument("--features", type=Path, help="array of features (all rules but crossing)")
     parser.add_argument("--masks", type=Path, help="table of masks (all rules but crossing)")
+    parser.add_argument("--sequence", type=Path, help="sequence.json (all rules but crossing)")
     parser.add_argument("--out", type=Path, required=True, help="threshold to write, .json")
     add_settings(parser, ThresholdMerge)
     add_settings(parser, Merge)
@@ -59,10 +61,11 @@ def run(options: argparse.Namespace) -> None:
 def _from_candidates(
     options: argparse.Namespace, gaps: Merge, otherwise: Threshold, min_pairs: int, with_place: bool
 ) -> Threshold:
-    if options.short_tracklets is None or options.features is None or options.masks is None:
-        raise InputError("this rule needs --short-tracklets, --features and --masks; `--rule crossing` does without")
+    if None in (options.short_tracklets, options.features, options.masks, options.sequence):
+        needed = "--short-tracklets, --features, --masks and --sequence"
+        raise InputError(f"this rule needs {needed}; `--rule crossing` does without")
     tracklets = read_tracklets(options.short_tracklets, options.features, options.masks)
-    ranges, sizes, sight = tracklets.ranges, tracklets.sizes, tracklets.sight(gaps.max_hidden_frames)
+    ranges, sizes, sight = tracklets.ranges, tracklets.sizes, tracklets.sight(read_sequence(options.sequence), gaps)
     pairs, shared = find_candidate_pairs(ranges, gaps.max_gap_frames, sight), find_shared_frame_pairs(ranges)
     looks, null = (1 - tracklet_distances(tracklets.sums, sizes, each) for each in (pairs, shared))
     place = tracklets.places.weigh(*rows_in_time(ranges, pairs))

@@ -1,5 +1,6 @@
 """What merging reads: the short tracklets of a sequence, with the looks and the places of their masks."""
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remots.errors import InputError
-from remots.formats.tables import read_metadata, read_table
+from remots.formats.sequence import Sequence
+from remots.formats.tables import read_table
 from remots.formats.tracking_files import open_features, read_short_tracklets
 from remots.merging.distances import sum_features
 from remots.merging.frame_ranges import RangeTable, build_frame_ranges, find_end_masks
 from remots.merging.sight import Bounds, Sight
+from remots.settings import Merge
 from remots.statistics.displacements import TrackletPlaces, describe_motion, learn_scales
 
 
@@ -30,8 +33,6 @@ class Tracklets(NamedTuple):
         Where they begin and end.
     ends, starts : Bounds
         The same for whether they may have left the picture.
-    size : (int, int)
-        Height and width of the picture in px.
     """
 
     ranges: RangeTable
@@ -40,11 +41,14 @@ class Tracklets(NamedTuple):
     places: TrackletPlaces
     ends: Bounds
     starts: Bounds
-    size: tuple[int, int]
 
-    def sight(self, max_hidden_frames: int) -> Sight:
-        """Give the sight in which somebody hidden may be away for so many frames."""
-        return Sight(self.ends, self.starts, self.size, max_hidden_frames)
+    def sight(self, sequence: Sequence, limits: Merge) -> Sight:
+        """Tell who is hidden or gone, in a sequence of some size and frames a second."""
+        hidden_frames, gone_frames = (
+            math.ceil(seconds * sequence.fps) or limits.max_gap_frames
+            for seconds in (limits.max_hidden_seconds, limits.max_gone_seconds)
+        )
+        return Sight(self.ends, self.starts, (sequence.height_px, sequence.width_px), hidden_frames, gone_frames)
 
 
 def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Tracklets:
@@ -77,11 +81,10 @@ def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Trackl
     motion = describe_motion(tracklet_ids, frames, boxes)
     firsts, lasts = find_end_masks(tracklet_ids, frames)
     places = TrackletPlaces(motion, learn_scales(tracklet_ids, motion), firsts, lasts)
-    facts = read_metadata(masks, "masks")
     ends = Bounds(boxes[lasts].astype(np.float64), motion.velocities_before[lasts, 0])
     starts = Bounds(boxes[firsts].astype(np.float64), -motion.velocities_after[firsts, 0])
     sizes = np.bincount(tracklet_ids, minlength=ranges.n_tracklets)
-    return Tracklets(ranges, sums, sizes, places, ends, starts, (facts["height_px"], facts["width_px"]))
+    return Tracklets(ranges, sums, sizes, places, ends, starts)
 
 
 def read_mask_boxes(masks: Path | str, n_masks: int) -> NDArray[np.int64]:

@@ -93,7 +93,7 @@ def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int, sight: Sight |
     max_gap_frames : int
         θ_t: the largest allowed gap.
     sight : Sight, optional
-        Where it tells that somebody may be hidden, the gap may be longer.
+        Who is hidden may be away for longer, and who is gone not for as long.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def find_candidate_pairs(ranges: RangeTable, max_gap_frames: int, sight: Sight |
     Source: ReMOTS section 2.5, the first three cases of the distance matrix; `sight` is not in the paper.
     """
     may_follow = None if sight is None else partial(sight.may_follow, ranges, max_gap_frames)
-    longest = max(max_gap_frames, sight.max_hidden_frames if sight else 0)
+    longest = max_gap_frames if sight is None else sight.longest_gap(max_gap_frames)
     by_first = np.argsort(ranges.first, kind="stable")
     firsts = ranges.first[by_first]
     low = np.searchsorted(firsts, ranges.last, side="right")

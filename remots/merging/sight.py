@@ -1,13 +1,14 @@
-"""Gaps in which somebody is hidden, not gone: they may be longer than θ_t.
+"""Hidden or gone: how long somebody may be out of sight and still be the same, beside θ_t.
 
 In MOTChallenge, who walks out of the picture and comes back is somebody new. Who disappears in the middle of it is
 still there, behind somebody or something, and turns up again in the middle of it::
 
     ┌────────────────────────────┐
-    │    A ─── ┊ sign ┊ ─── A    │   hidden: was within the picture all the time, as far as a straight walk tells
-    │                      B ────┼──→
-    │                     B'? ←──┼──   gone: a straight walk leads out of the picture, or comes in from outside
-    └────────────────────────────┘
+    │    A ─── ┊ sign ┊ ─── A    │   hidden: within the picture all the time, as far as a straight walk tells
+    │                        B ──┼──→
+    │                       B'? ←┼──   gone: seen last at the border, and first at the border
+    │   C ───           ─── C    │
+    └────────────────────────────┘   neither: θ_t
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Bounds:
     def stay_within(
         self, rows: NDArray[np.integer[Any]], gap_frames: NDArray[np.integer[Any]], size: tuple[int, int]
     ) -> NDArray[np.bool_]:
-        """Tell whose straight walk stays within the picture all through a gap, shape (n_rows,).
+        """Tell whose straight walk stays within the picture for so many frames, shape (n_rows,).
 
         Nobody's does whose mask touches the upper or lower border, or comes nearer to the left or right one than a
         quarter of its own height. Who has no known velocity stands still.
@@ -62,14 +63,19 @@ class Sight:
         Of each range of frames.
     size : (int, int)
         Height and width of the picture in px.
-    max_hidden_frames : int
-        The longest gap of somebody who is hidden.
+    max_hidden_frames, max_gone_frames : int
+        The longest gap of somebody who is hidden (not less than θ_t), and of somebody who is gone.
     """
 
     ends: Bounds
     starts: Bounds
     size: tuple[int, int]
     max_hidden_frames: int
+    max_gone_frames: int
+
+    def longest_gap(self, max_gap_frames: int) -> int:
+        """Give the longest gap that anybody may have; `max_gap_frames` is θ_t."""
+        return max(max_gap_frames, self.max_hidden_frames, self.max_gone_frames)
 
     def may_follow(
         self,
@@ -84,20 +90,32 @@ class Sight:
         ----------
         ranges : RangeTable
         max_gap_frames : int
-            θ_t, for gaps of all kinds.
+            θ_t, for who is neither surely hidden nor surely gone.
         earlier, later : ndarray of int, shape (n_pairs,)
             Rows of `ranges`.
 
         Returns
         -------
         ndarray of bool, shape (n_pairs,)
+            Hidden is whose straight walks, on from the end of the one and back from the start of the other, stay
+            within the picture all through the gap. Gone is who, at both, is one step from the border or nearer.
         """
         gaps = ranges.first[later] - ranges.last[earlier]
         allowed = gaps <= max_gap_frames
         long = np.flatnonzero(~allowed & (gaps <= self.max_hidden_frames))
-        ends, starts = (
-            bounds.stay_within(rows[long], gaps[long], self.size)
-            for bounds, rows in ((self.ends, earlier), (self.starts, later))
-        )
-        allowed[long] = ends & starts
+        allowed[long] = self._both(earlier[long], later[long], gaps[long], stay=True)
+        open_ = np.flatnonzero((gaps <= self.longest_gap(max_gap_frames)) & (allowed != (gaps <= self.max_gone_frames)))
+        gone = open_[self._both(earlier[open_], later[open_], np.ones(len(open_), np.int64), stay=False)]
+        allowed[gone] = gaps[gone] <= self.max_gone_frames
         return np.asarray(allowed)
+
+    def _both(
+        self,
+        earlier: NDArray[np.integer[Any]],
+        later: NDArray[np.integer[Any]],
+        frames: NDArray[np.int64],
+        stay: bool,
+    ) -> NDArray[np.bool_]:
+        """Tell where the ends of the earlier and the starts of the later ranges both stay within, or both do not."""
+        ends = self.ends.stay_within(earlier, frames, self.size) == stay
+        return np.asarray(ends & (self.starts.stay_within(later, frames, self.size) == stay))

@@ -21,6 +21,7 @@ import numpy as np
 
 from remots.formats.arrays import ArrayWriter
 from remots.formats.merging_files import read_tracklets
+from remots.formats.sequence import Sequence, write_sequence
 from remots.formats.tables import read_table, write_table
 from remots.merging.constraints import find_candidate_pairs
 from remots.merging.distances import tracklet_distances
@@ -29,7 +30,8 @@ from remots.merging.linkage import merge_tracklets
 SHORT, LONG = 10_000, 100_000
 FRAMES_PER_PERSON = 20
 STAY_FRAMES = (100, 700)
-WIDTH_PX, NEAREST_PX, FARTHEST_PX = 1920, 1000, 400
+HEIGHT_PX, WIDTH_PX, NEAREST_PX, FARTHEST_PX = 1080, 1920, 1000, 400
+FPS = 30.0
 N_DIMENSIONS = 128
 HIDDEN_FROM, LOST_FROM = 0.7, 0.45  # share of the box behind somebody: no mask; no link to the next frame
 MASKS_PER_CHUNK = 2**16
@@ -108,7 +110,8 @@ def _fastcluster_rows(folder: Path) -> list[dict[str, object]]:
         fastcluster = importlib.import_module("fastcluster")
     except ImportError:
         return []
-    ranges, sums, sizes, _ = read_tracklets(*_inputs(folder))
+    tracklets = read_tracklets(*_inputs(folder))
+    ranges, sums, sizes = tracklets.ranges, tracklets.sums, tracklets.sizes
     n = ranges.n_tracklets
     pairs = find_candidate_pairs(ranges, MAX_GAP_FRAMES)
     condensed = np.full(n * (n - 1) // 2, HUGE)
@@ -142,11 +145,12 @@ def _steps(folder: Path) -> dict[str, list[str]]:
     tracklets, features, masks = map(str, _inputs(folder))
     histograms, threshold = str(folder / "histograms.npz"), str(folder / "threshold.json")
     placed = ["--short-tracklets", tracklets, "--features", features, "--masks", masks]
+    gaps = ["--sequence", str(folder / "sequence.json")]
     made = ["--out", str(folder / "tracks.parquet"), "--merges", str(folder / "merges.parquet")]
     return {
         "histogram": ["histogram", *placed, "--warped-iou", str(folder / "warped_iou.parquet"), "--out", histograms],
-        "threshold-merge": ["threshold-merge", *placed, "--histograms", histograms, "--out", threshold],
-        "merge": ["merge", *placed, "--threshold", threshold, *made],
+        "threshold-merge": ["threshold-merge", *placed, *gaps, "--histograms", histograms, "--out", threshold],
+        "merge": ["merge", *placed, *gaps, "--threshold", threshold, *made],
     }
 
 
@@ -169,6 +173,8 @@ def write_video(folder: Path, n_frames: int, seed: int = 0) -> None:
     sides = dict(zip(("left_px", "top_px", "width_px", "height_px"), seen.boxes.T, strict=True))
     same = {"class_id": np.full(n, 2), "score": np.ones(n), "area_px": seen.boxes[:, 2] * seen.boxes[:, 3] // 2}
     rows = {"mask_id": np.arange(n), "frame": seen.frames}
+    video = Sequence("long", str(folder), "images", HEIGHT_PX, WIDTH_PX, FPS, 1, n_frames)
+    write_sequence(folder / "sequence.json", video)
     write_table(folder / "masks.parquet", "masks", {**rows, **sides, **same, "rle": [b""] * n})
     write_table(folder / "tracklets.parquet", "short_tracklets", {**rows, "tracklet_id": tracklet_ids})
     before = np.concatenate([np.arange(n), seen.overlaps.ravel()])

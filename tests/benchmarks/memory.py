@@ -78,6 +78,7 @@ def _steps(folder: Path, encoder: Path) -> Iterator[tuple[str, list[str]]]:
     inter = files("--short-tracklets", "tracklets.parquet", "--out", "histograms_inter.npz")
     yield "histogram inter", ["histogram", *features, *inter]
     placed = files("--short-tracklets", "tracklets.parquet", "--features", "features.npy", "--masks", "masks.parquet")
+    placed += sequence
     merge_threshold = files("--histograms", "histograms_inter.npz", "--out", "threshold_merge.json")
     yield "threshold-merge", ["threshold-merge", *placed, *merge_threshold]
     merged = files("--threshold", "threshold_merge.json", "--out", "tracks.parquet", "--merges", "merges.parquet")

@@ -110,6 +110,7 @@ def _merge(video: Video, stage: str, short: str, folder: Path) -> Iterator[Step]
     known = [*tracklets, *features, "--masks", video.masks]
     words = ["histogram", *known, "--warped-iou", folder / "warped_iou.parquet", "--out", histograms]
     yield Step(f"histogram merge {stage}", needed, words)
+    known += ["--sequence", video.sequence]
     words = ["threshold-merge", "--histograms", histograms, *known, "--out", threshold]
     yield Step(f"threshold merge {stage}", needed, words)
     words = ["merge", *known, "--threshold", threshold, "--out", tracks, "--merges", folder / f"merges_{stage}.parquet"]

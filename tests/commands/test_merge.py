@@ -13,6 +13,7 @@ FILES = {
     "short_tracklets": "short_tracklets.parquet",
     "features": "features.npy",
     "masks": "masks.parquet",
+    "sequence": "sequence.json",
     "threshold": "threshold_short.json",
     "out": "tracks.parquet",
     "merges": "merges.parquet",
@@ -38,8 +39,8 @@ def test_the_gap_in_frames_is_a_setting(tmp_path):
     write_walkers(tmp_path, hidden={(3, 0), (5, 1), (6, 1)})
     run_until(tmp_path, "associate")
     write_threshold(tmp_path, 0.5)
-    for hidden, expected in (("0", [1, 2, 1, 3]), ("3", [1, 2, 1, 2])):
-        words = ("--max-gap-frames", "2", "--max-hidden-frames", hidden)
+    for hidden, expected in (("0", [1, 2, 1, 3]), ("0.3", [1, 2, 1, 2])):  # at 10 frames a second
+        words = ("--max-gap-frames", "2", "--max-hidden-seconds", hidden)
         assert run_verb(tmp_path, "merge", *words, **FILES) == 0
         assert read_table(tmp_path / "tracks.parquet", "tracks")["track_id"].tolist() == expected
 

@@ -38,6 +38,16 @@ def test_the_four_files_hold_the_scene(tmp_path: Path) -> None:
     assert true == [(frame.frame, 2, 2000 + who) for frame in scene for who in frame.identities]
 
 
+@pytest.mark.parametrize(("flag", "n_identities"), [("--no-lasting-identities", 2), ("--lasting-identities", 1)])
+def test_who_leaves_and_comes_back_is_somebody_new_unless_identities_last(
+    tmp_path: Path, flag: str, n_identities: int
+) -> None:
+    words = ["--n-frames", "60", "--n-people", "1", "--height-px", "180", "--width-px", "320", "--seed", "1", flag]
+    assert main(["render", "--quiet", "--name", "street", "--out-dir", str(tmp_path), *words]) == 0
+    seen = {found.object_id for found in iterate_mots_text(tmp_path / "truth.txt")}
+    assert seen == {2001 + number for number in range(n_identities)}
+
+
 def test_detections_are_coco_results_with_boxes_around_their_masks(tmp_path: Path) -> None:
     render(tmp_path)
     for name in FILES[:2]:

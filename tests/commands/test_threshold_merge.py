@@ -13,6 +13,7 @@ OF_WALKERS = {
     "short_tracklets": "short_tracklets.parquet",
     "features": "features.npy",
     "masks": "masks.parquet",
+    "sequence": "sequence.json",
     "out": "threshold.json",
 }
 
@@ -97,4 +98,5 @@ def test_the_default_rule_asks_for_the_tracklets(tmp_path, capsys):
     write(tmp_path, normal(0.4, 0.08), normal(0.8, 0.08), "intra_tracklet")
     assert run_verb(tmp_path, "threshold-merge", **FILES) == 2
     line = only_error_line(capsys, "threshold-merge", tmp_path, "threshold.json")
-    assert "this rule needs --short-tracklets, --features and --masks; `--rule crossing` does without" in line
+    needed = "--short-tracklets, --features, --masks and --sequence"
+    assert f"this rule needs {needed}; `--rule crossing` does without" in line

@@ -67,7 +67,7 @@ class Chain:
         tracklets = ["--short-tracklets", "@short_tracklets.parquet"]
         self.train("inter", "@encoder_intra.safetensors", *tracklets)
         self.call("histogram", *inputs, "@features_inter.npy", *tracklets, "--out", "@histograms_inter.npz")
-        placed = [*tracklets, "--features", "@features_inter.npy", "--masks", "@masks.parquet"]
+        placed = [*tracklets, "--features", "@features_inter.npy", *table]
         self.call("threshold-merge", "--histograms", "@histograms_inter.npz", *placed, "--out", "@threshold_merge.json")
         merged = ["--threshold", "@threshold_merge.json", "--out", "@tracks.parquet", "--merges", "@merges.parquet"]
         self.call("merge", *placed, *merged)

@@ -13,41 +13,41 @@ from tests.merging.slow_clustering import prepare, random_tracklets, slow_mergin
 SIZE = (100, 200)  # height and width in px
 
 
-def random_sight(seed, n_ranges, max_hidden_frames):
+def random_sight(seed, n_ranges, max_hidden_frames, max_gone_frames):
     rng = np.random.default_rng(seed)
 
     def bounds():
         boxes = np.column_stack([rng.uniform(0, 190, n_ranges), np.full(n_ranges, 20.0), *np.full((2, n_ranges), 10.0)])
         return Bounds(boxes, np.where(rng.random(n_ranges) < 0.3, np.nan, rng.normal(0, 3, n_ranges)))
 
-    return Sight(bounds(), bounds(), SIZE, max_hidden_frames)
+    return Sight(bounds(), bounds(), SIZE, max_hidden_frames, max_gone_frames)
+
+
+def slow_stays(bounds, row, n_frames):
+    step = 0.0 if np.isnan(bounds.steps_px[row]) else bounds.steps_px[row]
+    left, top, width, height = bounds.boxes_px[row]
+    places = [left + step * k for k in range(n_frames + 1)]
+    is_clear = min(places) > height / 4 and max(places) + width < SIZE[1] - height / 4
+    return is_clear and top > 0 and top + height < SIZE[0]
 
 
 def slow_may_follow(ranges, sight, max_gap_frames, earlier, later):
     gap = int(ranges.first[later] - ranges.last[earlier])
-    if gap <= max_gap_frames:
-        return True
-    if gap > sight.max_hidden_frames:
-        return False
-    for bounds, row in ((sight.ends, earlier), (sight.starts, later)):
-        step = 0.0 if np.isnan(bounds.steps_px[row]) else bounds.steps_px[row]
-        left, top, width, height = bounds.boxes_px[row]
-        places = [left + step * k for k in range(gap + 1)]
-        if min(places) <= height / 4 or max(places) + width >= SIZE[1] - height / 4:
-            return False
-        if top <= 0 or top + height >= SIZE[0]:
-            return False
-    return True
+    ends, starts = (sight.ends, earlier), (sight.starts, later)
+    if not slow_stays(*ends, 1) and not slow_stays(*starts, 1):
+        return gap <= sight.max_gone_frames
+    is_hidden = slow_stays(*ends, gap) and slow_stays(*starts, gap)
+    return gap <= max_gap_frames or (is_hidden and gap <= sight.max_hidden_frames)
 
 
 @pytest.mark.parametrize("holes", [False, True])
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(0, 40), st.floats(-0.5, 0.9))
-def test_merging_is_that_of_the_plain_algorithm(holes, seed, max_gap, max_hidden, theta):
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(0, 40), st.integers(0, 40), st.floats(-0.5, 0.9))
+def test_merging_is_that_of_the_plain_algorithm(holes, seed, max_gap, max_hidden, max_gone, theta):
     features, frames = random_tracklets(seed, 12, holes, n_frames=80)
     sums, sizes, ranges = prepare(features, frames)
     n_ranges = len(ranges.first)
-    sight = random_sight(seed, n_ranges, max_hidden)
+    sight = random_sight(seed, n_ranges, max_hidden, max_gone)
     allowed = {
         (i, j): slow_may_follow(ranges, sight, max_gap, i, j)
         for i in range(n_ranges)
@@ -63,12 +63,12 @@ def test_merging_is_that_of_the_plain_algorithm(holes, seed, max_gap, max_hidden
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 20), st.booleans())
-def test_up_to_the_gap_of_all_the_sight_changes_nothing(seed, max_gap, holes):
+def test_with_the_paper_s_gap_for_all_the_sight_changes_nothing(seed, max_gap, holes):
     features, frames = random_tracklets(seed, 15, holes)
     tracks = []
     for blind in (True, False):
         sums, sizes, ranges = prepare(features, frames)
-        sight = None if blind else random_sight(seed, len(ranges.first), max_gap)
+        sight = None if blind else random_sight(seed, len(ranges.first), 0, max_gap)
         tracks.append(merge_tracklets(sums, sizes, ranges, 0.2, max_gap, sight=sight)[0].tolist())
     assert tracks[0] == tracks[1]
 
@@ -86,7 +86,7 @@ def test_up_to_the_gap_of_all_the_sight_changes_nothing(seed, max_gap, holes):
         (95, -5.0, 19, False),
     ],
 )
-def test_a_straight_walk_out_of_the_picture_is_gone(left, step, gap, stays):
+def test_a_straight_walk_may_lead_out_of_the_picture(left, step, gap, stays):
     bounds = Bounds(np.array([[left, 20.0, 10.0, 8.0]]), np.array([step]))
     assert bounds.stay_within(np.array([0]), np.array([gap]), SIZE).tolist() == [stays]
 
@@ -97,11 +97,27 @@ def test_who_touches_the_upper_or_lower_border_may_be_gone(top, stays):
     assert bounds.stay_within(np.array([0]), np.array([20]), SIZE).tolist() == [stays]
 
 
-def test_only_hidden_people_are_candidates_over_long_gaps():
-    ranges = table_of([{1, 2}, {40, 41}, {50, 51}])
-    inside, gone = [95.0, 20.0, 10.0, 10.0], [0.0, 20.0, 10.0, 10.0]
-    ends = Bounds(np.array([inside, inside, inside]), np.zeros(3))
-    starts = Bounds(np.array([inside, gone, inside]), np.zeros(3))
-    for longest, expected in ((48, [(0, 2), (1, 2)]), (47, [(1, 2)])):
-        pairs = find_candidate_pairs(ranges, 15, Sight(ends, starts, SIZE, longest))
-        assert list(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)) == expected
+@pytest.mark.parametrize(
+    ("hidden", "gone", "expected"),
+    [
+        (48, 0, [(0, 2), (1, 2)]),  # the first and the third are hidden in between, for 48 frames
+        (47, 0, [(1, 2)]),
+        (0, 37, [(1, 2), (1, 3)]),  # the second leaves, and is the fourth, 38 frames later
+        (0, 36, [(1, 2)]),
+        (0, 15, [(1, 2)]),
+    ],
+)
+def test_the_hidden_and_the_gone_have_limits_of_their_own(hidden, gone, expected):
+    ranges = table_of([{1, 2}, {40, 41}, {50, 51}, {78}])
+    inside, border = [95.0, 20.0, 10.0, 10.0], [0.0, 20.0, 10.0, 10.0]
+    ends = Bounds(np.array([inside, border, inside, inside]), np.zeros(4))
+    starts = Bounds(np.array([inside, border, inside, border]), np.zeros(4))
+    pairs = find_candidate_pairs(ranges, 15, Sight(ends, starts, SIZE, hidden, gone))
+    assert list(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)) == expected
+
+
+def test_who_is_gone_for_longer_than_allowed_is_somebody_new_even_within_the_gap_of_all():
+    ranges = table_of([{1, 2}, {6, 7}])
+    border = Bounds(np.array([[0.0, 20.0, 10.0, 10.0]] * 2), np.zeros(2))
+    for gone, n_pairs in ((3, 0), (4, 1)):
+        assert len(find_candidate_pairs(ranges, 15, Sight(border, border, SIZE, 0, gone)).a) == n_pairs

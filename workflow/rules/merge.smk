@@ -3,10 +3,10 @@
 
 rule histogram_inter:
     input:
-        masks=per_sequence("masks.parquet"),
-        features=per_sequence("features_inter.npy"),
-        warped_iou=per_sequence("warped_iou.parquet"),
-        short_tracklets=per_sequence("short_tracklets.parquet"),
+        masks=of_sequence("masks.parquet"),
+        features=of_sequence("features_inter.npy"),
+        warped_iou=of_sequence("warped_iou.parquet"),
+        short_tracklets=of_sequence("short_tracklets.parquet"),
     output:
         per_sequence("histograms_inter.npz"),
     log:
@@ -29,10 +29,11 @@ rule histogram_inter:
 
 rule threshold_merge:
     input:
-        histograms=per_sequence("histograms_inter.npz"),
-        short_tracklets=per_sequence("short_tracklets.parquet"),
-        features=per_sequence("features_inter.npy"),
-        masks=per_sequence("masks.parquet"),
+        histograms=of_sequence("histograms_inter.npz"),
+        short_tracklets=of_sequence("short_tracklets.parquet"),
+        features=of_sequence("features_inter.npy"),
+        masks=of_sequence("masks.parquet"),
+        sequence=of_sequence("sequence.json"),
     output:
         per_sequence("threshold_merge.json"),
     log:
@@ -45,19 +46,21 @@ rule threshold_merge:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=f"{flags('threshold_merge')} {flags('merge')}",
+        settings=flags("threshold_merge", "merge"),
         code=code("threshold-merge"),
     shell:
         "python -m remots threshold-merge --histograms {input.histograms:q} --short-tracklets {input.short_tracklets:q}"
-        " --features {input.features:q} --masks {input.masks:q} --out {output:q} {params.settings} 2> {log:q}"
+        " --features {input.features:q} --masks {input.masks:q} --sequence {input.sequence:q} --out {output:q}"
+        " {params.settings} 2> {log:q}"
 
 
 rule merge:
     input:
-        short_tracklets=per_sequence("short_tracklets.parquet"),
-        features=per_sequence("features_inter.npy"),
-        masks=per_sequence("masks.parquet"),
-        threshold=per_sequence("threshold_merge.json"),
+        short_tracklets=of_sequence("short_tracklets.parquet"),
+        features=of_sequence("features_inter.npy"),
+        masks=of_sequence("masks.parquet"),
+        sequence=of_sequence("sequence.json"),
+        threshold=of_sequence("threshold_merge.json"),
     output:
         tracks=per_sequence("tracks.parquet"),
         merges=per_sequence("merges.parquet"),
@@ -75,5 +78,5 @@ rule merge:
         code=code("merge"),
     shell:
         "python -m remots merge --short-tracklets {input.short_tracklets:q} --features {input.features:q}"
-        " --masks {input.masks:q} --threshold {input.threshold:q} --out {output.tracks:q} --merges {output.merges:q}"
-        " {params.settings} 2> {log:q}"
+        " --masks {input.masks:q} --sequence {input.sequence:q} --threshold {input.threshold:q}"
+        " --out {output.tracks:q} --merges {output.merges:q} {params.settings} 2> {log:q}"
