@@ -14,6 +14,7 @@ EfficientNet-lite0.
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 MEAN_COLOUR = np.array([124, 116, 104], np.uint8)
 _LUMA = np.array([0.299, 0.587, 0.114])
 _MID_GREY = 128.0
+_N_MOVE, _N_RECOLOUR, _N_BLUR, _N_OCCLUDE, _N_ERASE = 6, 7, 2, 5, 5  # draws that each needs
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,59 @@ def augment(
         New crops; the mask has moved with the pixels and is again 0 or 255.
     """
     altered = np.empty_like(crops)
-    for row, (source, target) in enumerate(zip(crops, altered, strict=True)):
-        strength = strong if is_strong[row] else weak
-        _move(source, target, strength, rng)
+    strengths = [strong if is_strong_one else weak for is_strong_one in is_strong.tolist()]
+    draws = _draw(strengths, is_strong, people is not None, rng)
+    for source, target, matrix in zip(crops, altered, _matrices(strengths, draws, crops.shape[1:3]), strict=True):
+        cv2.warpAffine(source, matrix, crops.shape[2:0:-1], dst=target, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    altered[..., 3] = (altered[..., 3] >= 128) * np.uint8(255)
+    for row, (target, strength, drawn) in enumerate(zip(altered, strengths, draws, strict=True)):
+        rest = drawn[_N_MOVE:]
         if is_strong[row]:
-            _recolour(target, strength, rng)
-            _blur(target, strength, rng)
+            _recolour(target, strength, rest[:_N_RECOLOUR])
+            _blur(target, strength, rest[_N_RECOLOUR : _N_RECOLOUR + _N_BLUR])
         if people is not None and strength.occlude_chance:
-            _occlude(target, crops, np.flatnonzero(people != people[row]), strength, rng)
-        _erase(target, strength, rng)
+            others = np.flatnonzero(people != people[row])
+            _occlude(target, crops, others, strength, rest[-_N_ERASE - _N_OCCLUDE : -_N_ERASE])
+        _erase(target, strength, rest[-_N_ERASE:])
     return altered
+
+
+def _draw(
+    strengths: list[Strength], is_strong: NDArray[np.bool_], has_people: bool, rng: np.random.Generator
+) -> list[list[float]]:
+    """Draw all that each crop needs, from [0, 1), at once: most of the time would go into single draws."""
+    counts = [
+        _N_MOVE
+        + (_N_RECOLOUR + _N_BLUR) * is_strong_one
+        + _N_OCCLUDE * (has_people and strength.occlude_chance > 0)
+        + _N_ERASE
+        for strength, is_strong_one in zip(strengths, is_strong.tolist(), strict=True)
+    ]
+    values = rng.random(sum(counts)).tolist()
+    ends = list(accumulate(counts))
+    return [values[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+def _matrices(strengths: list[Strength], draws: list[list[float]], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Flip, shift, turn and scale around the centre, in one resampling; black, and no mask, comes in from outside.
+
+    Returns shape (n, 2, 3): where each pixel comes from.
+    """
+    height, width = size
+    drawn = np.array([values[:_N_MOVE] for values in draws]).reshape(-1, _N_MOVE)
+    turn, zoom_x, zoom_y, shift_y, shift_x = 2 * drawn.T[:-1] - 1
+    turn = np.radians(turn * [strength.max_turn_degrees for strength in strengths])
+    max_zoom = np.array([strength.max_zoom for strength in strengths])
+    max_shift = np.array([strength.max_shift for strength in strengths]).reshape(-1, 2) * size
+    scale_x = np.where(drawn[:, -1] < [strength.flip_chance for strength in strengths], -1, 1) / max_zoom**zoom_x
+    scale_y = 1 / max_zoom**zoom_y
+    matrices = np.empty((len(draws), 2, 3))
+    matrices[:, :, 0] = np.column_stack([np.cos(turn), np.sin(turn)]) * scale_x[:, None]
+    matrices[:, :, 1] = np.column_stack([-np.sin(turn), np.cos(turn)]) * scale_y[:, None]
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    shifted = centre + np.column_stack([shift_x, shift_y]) * max_shift[:, ::-1]
+    matrices[:, :, 2] = centre - (matrices[:, :, :2] @ shifted[:, :, None])[..., 0]
+    return matrices
 
 
 def _occlude(
@@ -102,12 +147,11 @@ def _occlude(
     crops: NDArray[np.uint8],
     others: NDArray[np.int64],
     strength: Strength,
-    rng: np.random.Generator,
+    drawn: list[float],
 ) -> None:
     """Put another mask in front, shifted so far that a part of the person stays in sight."""
-    chance, side = rng.random(2)
-    down, along = (rng.uniform(*limits) for limits in _OCCLUDER_SHIFT)
-    place = rng.random()
+    chance, side, *shifts, place = drawn
+    down, along = (_between(*limits, share) for limits, share in zip(_OCCLUDER_SHIFT, shifts, strict=True))
     if chance >= strength.occlude_chance or not len(others):
         return
     height, width = crop.shape[:2]
@@ -120,54 +164,39 @@ def _occlude(
         crop[in_front, 3] = 0
 
 
-def _move(source: NDArray[np.uint8], target: NDArray[np.uint8], strength: Strength, rng: np.random.Generator) -> None:
-    """Flip, shift, turn and scale around the centre, in one resampling; black, and no mask, comes in from outside."""
-    height, width = source.shape[:2]
-    turn = math.radians(rng.uniform(-1, 1) * strength.max_turn_degrees)
-    zoom_x, zoom_y = strength.max_zoom ** rng.uniform(-1, 1, 2)
-    shift_y, shift_x = rng.uniform(-1, 1, 2) * strength.max_shift * (height, width)
-    mirror = -1 if rng.random() < strength.flip_chance else 1
-    linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    linear = linear @ np.diag([mirror / zoom_x, 1 / zoom_y])
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    offset = centre - linear @ (centre + np.array([shift_x, shift_y]))
-    cv2.warpAffine(
-        source,
-        np.column_stack([linear, offset]),
-        (width, height),
-        dst=target,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
-    target[..., 3] = np.where(target[..., 3] >= 128, 255, 0)
-
-
-def _recolour(crop: NDArray[np.uint8], strength: Strength, rng: np.random.Generator) -> None:
+def _recolour(crop: NDArray[np.uint8], strength: Strength, drawn: list[float]) -> None:
     """Change saturation, then each colour, contrast and brightness: together one affine map of (R, G, B)."""
-    change = 1 + strength.max_recolouring * rng.uniform(-1, 1, 6)
-    brightness, contrast, saturation, colours = change[0], change[1], change[2], change[3:]
-    if rng.random() < strength.grey_chance:
+    change = [1 + strength.max_recolouring * _between(-1, 1, share) for share in drawn[:-1]]
+    brightness, contrast, saturation, *colours = change
+    if drawn[-1] < strength.grey_chance:
         saturation = 0.0
-    saturate = saturation * np.eye(3) + (1 - saturation) * _LUMA
-    linear = brightness * contrast * colours[:, None] * saturate
-    offset = np.full(3, brightness * (1 - contrast) * _MID_GREY)
-    crop[..., :3] = cv2.transform(crop[..., :3], np.column_stack([linear, offset]))
+    affine = np.empty((3, 4))
+    affine[:, :3] = (brightness * contrast * np.array(colours))[:, None] * (
+        saturation * np.eye(3) + (1 - saturation) * _LUMA
+    )
+    affine[:, 3] = brightness * (1 - contrast) * _MID_GREY
+    crop[..., :3] = cv2.transform(crop[..., :3], affine)
 
 
-def _blur(crop: NDArray[np.uint8], strength: Strength, rng: np.random.Generator) -> None:
-    chance, share = rng.random(2)
+def _blur(crop: NDArray[np.uint8], strength: Strength, drawn: list[float]) -> None:
+    chance, share = drawn
     if chance < strength.blur_chance:
         sigma_px = max(share * strength.max_blur * len(crop), 0.1)
         crop[..., :3] = cv2.GaussianBlur(crop[..., :3], (0, 0), sigma_px)
 
 
-def _erase(crop: NDArray[np.uint8], strength: Strength, rng: np.random.Generator) -> None:
+def _between(low: float, high: float, share: float) -> float:
+    return low + (high - low) * share
+
+
+def _erase(crop: NDArray[np.uint8], strength: Strength, drawn: list[float]) -> None:
     """Paint a rectangle of random area and shape in the mean colour (Luo et al. 2019: sides 0.3 to 1 / 0.3)."""
     height, width = crop.shape[:2]
-    chance, top, left = rng.random(3)
-    area_px = rng.uniform(*strength.erased_share) * height * width
-    aspect = math.exp(rng.uniform(math.log(0.3), math.log(1 / 0.3)))
+    chance, top, left, area, shape = drawn
     if chance >= strength.erase_chance:
         return
+    area_px = _between(*strength.erased_share, area) * height * width
+    aspect = math.exp(_between(math.log(0.3), math.log(1 / 0.3), shape))
     erased_height = min(round(math.sqrt(area_px * aspect)), height)
     erased_width = min(round(math.sqrt(area_px / aspect)), width)
     first_row, first_column = round(top * (height - erased_height)), round(left * (width - erased_width))

@@ -1,5 +1,11 @@
-"""Where the encoder computes, and in which arithmetic."""
+"""Where the encoder computes, in which arithmetic, with how many threads, and what becomes of its memory.
 
+On a GPU torch keeps what it has once had, for its own next layers (its caching allocator): a job's share of the GPU's
+memory is its peak, from the first step to its end, and several jobs fit on one GPU where their peaks do together.
+"""
+
+import ctypes
+import os
 import platform
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +15,10 @@ from torch import nn
 
 from remots.appearance.encoder import Encoder
 
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # of mallopt(3)
+_NEVER = 2**31 - 1
+_TOP_PAD_BYTES = 64 * 2**20
+_MALLOC_VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86-64 and 64-bit Arm
 
 
@@ -70,3 +80,37 @@ def use_threads(n_threads: int | None) -> None:
     """Compute with so many threads; None leaves torch's choice, which is one a core."""
     if n_threads is not None:
         torch.set_num_threads(max(n_threads, 1))
+
+
+def keep_memory() -> bool:
+    """Let the C library keep memory that was given back, for whoever asks next, as torch does on a GPU.
+
+    The outputs of layers are so large that glibc asks the system for each and returns it at once; the system then
+    clears every page anew. Call it before anything large is computed.
+
+    Returns
+    -------
+    bool
+        Whether it was done. It is left undone where the C library is not glibc, and where the environment says how
+        ``malloc`` should behave (``MALLOC_MMAP_MAX_`` and the like, or ``glibc.malloc`` in ``GLIBC_TUNABLES``).
+
+    Notes
+    -----
+    Measured on one core, processor seconds of a forward and backward pass of 64 crops of 256x128 px, before and after:
+    tf_efficientnet_lite0 7.7 and 2.4 (5.0 of which the system's, then 0.15), seresnext50_32x4d 10.2 and 7.1, resnet18
+    2.2 and 2.0. Peak memory grew by 4 to 19 %, in one run of a forward pass by 37 %. Only to raise the size from which memory is mapped does not do: glibc
+    allows 32 MiB, layers are larger.
+    """
+    if platform.libc_ver()[0] != "glibc" or _malloc_is_set_by_hand():
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    options = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES))
+    return all(mallopt(option, value) == 1 for option, value in options)
+
+
+def _malloc_is_set_by_hand() -> bool:
+    return any(name in os.environ for name in _MALLOC_VARIABLES) or "glibc.malloc" in os.environ.get(
+        "GLIBC_TUNABLES", ""
+    )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from remots.appearance.devices import move, pick_device, pick_precision
 from remots.appearance.encoder import Encoder
+from remots.appearance.folding import fold, foldable_pairs, folded
 from remots.appearance.loading import CropStore
 from remots.progress import track
 
@@ -20,7 +21,7 @@ def embed_crops(
     Parameters
     ----------
     encoder : Encoder
-        Moves to the GPU where there is one.
+        Moves to the GPU where there is one. Its batch normalisation is folded into the convolutions meanwhile.
     crops : CropStore
         Of shape (n_masks, height, width, 4).
     batch_size : int
@@ -45,11 +46,14 @@ def embed_crops(
     device = pick_device()
     encoder = move(encoder, device).eval()
     dtype = pick_precision(precision, encoder, device)
+    folds = fold(foldable_pairs(encoder.backbone, *crops.shape[1:3]))
     starts = range(0, crops.shape[0], batch_size)
     for start in track(starts, "embed"):
         rows = np.arange(start, min(start + batch_size, crops.shape[0]))
-        with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            features = encoder(torch.from_numpy(crops[rows]).to(device)).float()
+        images = torch.from_numpy(crops[rows]).to(device)
+        in_its_precision = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+        with torch.inference_mode(), in_its_precision, folded(folds):
+            features = encoder(images).float()
         yield _normalise(features.cpu().numpy(), start)
 
 

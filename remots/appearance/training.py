@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from remots.appearance.batch_norm import adapt_statistics, batch_norms, freeze_statistics
 from remots.appearance.devices import move, pick_device, pick_precision
 from remots.appearance.encoder import Encoder
+from remots.appearance.folding import Pair, fold, foldable_pairs, folded
 from remots.appearance.loading import CropStore, LoadedBatch, load_batches, load_held_out
 from remots.appearance.losses import IdentityLosses, triplet_loss
 from remots.appearance.sampling import BatchSampler
@@ -116,7 +117,7 @@ def train_encoder(
         evaluated = None
         if held_out is not None and not held_out.is_empty and plan.steps:
             evaluated = load_held_out(held_out, stores, plan)
-        training = Training(encoder, plan, device, sampler.n_identities, state, evaluated)
+        training = Training(encoder, plan, device, stores[0].shape[1:3], sampler.n_identities, state, evaluated)
         if state is None and plan.steps:
             training.begin(stores[0])
         with closing(load_batches(sampler, stores, range(training.n_done, plan.steps), plan)) as batches:
@@ -155,6 +156,8 @@ class Training:
         How to train.
     device : torch.device
         Where.
+    crop_size : (int, int)
+        Height and width of the crops in px.
     n_identities : int
         People of the training sequences.
     state : TrainingState, optional
@@ -168,6 +171,7 @@ class Training:
         encoder: Encoder,
         plan: TrainingPlan,
         device: torch.device,
+        crop_size: Sequence[int],
         n_identities: int = 0,
         state: TrainingState | None = None,
         evaluated: LoadedBatch | None = None,
@@ -181,6 +185,7 @@ class Training:
         self._is_random = encoder.description.stage == "pretrained" and encoder.description.weights.startswith("random")
         self._encoder = move(encoder, device)
         self._precision = pick_precision(plan.precision, encoder, device)
+        self._pairs: list[Pair] = foldable_pairs(encoder.backbone, *crop_size) if evaluated else []
         self._learner = nn.ModuleDict({"encoder": encoder})
         if n_identities and (plan.identity_weight or plan.centre_weight):
             torch.manual_seed(_torch_seed(plan.seed, 0))
@@ -217,9 +222,12 @@ class Training:
             layers += batch_norms(self._encoder.backbone)
         if layers:
             adapt_statistics(self._encoder, layers, self._calibration_batches(crops))
-        for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
-            before.copy_(buffer)
+        self._note_buffers()
         self._set_training_mode()
+
+    def _note_buffers(self) -> None:
+        """Keep the buffers after a whole step: the next one may be given up after it has changed them."""
+        torch._foreach_copy_(self._buffers_before, list(self._learner.buffers()))
 
     def _calibration_batches(self, crops: CropStore) -> Iterator[Tensor]:
         rng = np.random.default_rng((self._plan.seed, 0, _CALIBRATION))
@@ -256,8 +264,6 @@ class Training:
 
     def step(self, loaded: LoadedBatch) -> None:
         """Do one step of the optimiser, or none of it: a signal that comes meanwhile leaves a whole state behind."""
-        for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
-            before.copy_(buffer)
         rate = learning_rate(self.n_done, self._plan)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
@@ -266,11 +272,13 @@ class Training:
             raise ValueError(f"the loss is {loss} in step {self.n_done}; take a lower learning rate")
         with _signals_held_back():
             self._optimiser.step()
-            for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
-                before.copy_(buffer)
+            self._note_buffers()
             is_due = (self.n_done + 1) % self._plan.evaluate_every == 0 or self.n_done + 1 == self._plan.steps
             auc = self._evaluate() if is_due else NOT_EVALUATED
             self._log.append((self.n_done, loss, rate, active_share, auc))
+
+    def _in_its_precision(self) -> torch.autocast:
+        return torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32)
 
     def _differentiate(self, loaded: LoadedBatch) -> tuple[float, float]:
         """Compute the gradients; gives the loss and the share of active triplets."""
@@ -280,7 +288,7 @@ class Training:
             for values in (loaded.crops, batch.labels, batch.groups, batch.identities)
         )
         torch.manual_seed(_torch_seed(self._plan.seed, self.n_done))  # for backbones with dropout
-        with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
+        with self._in_its_precision():
             features = self._encoder.features_before_neck(crops)
         features = features.float()
         compared = features if self._encoder.neck is None else self._encoder.neck(features)
@@ -299,8 +307,7 @@ class Training:
             return NOT_EVALUATED
         self._encoder.eval()
         crops = torch.from_numpy(self._evaluated.crops)
-        enabled = self._precision != torch.float32
-        with torch.inference_mode(), torch.autocast(self._device.type, self._precision, enabled=enabled):
+        with torch.inference_mode(), self._in_its_precision(), folded(fold(self._pairs)):
             features = [self._encoder(part.to(self._device)).float().cpu() for part in torch.split(crops, _BATCH_SIZE)]
         auc = batch_area_under_curve(torch.cat(features).numpy().astype(np.float64), self._evaluated.batch)
         if not self._best or auc > self._aucs().max(initial=-1.0) - TIE:

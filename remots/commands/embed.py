@@ -29,13 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from remots.appearance.devices import use_threads
+    from remots.appearance.devices import keep_memory, use_threads
     from remots.appearance.features import embed_crops
     from remots.formats.encoder_files import read_encoder
     from remots.formats.training_inputs import check_crop_size, open_crops
 
     settings = read_settings(options, Embed)
     use_threads(options.threads)
+    keep_memory()
     encoder = read_encoder(options.encoder)
     shape = (encoder.description.n_dimensions,)
     with open_crops(options.crops) as crops, atomic_output(options.out) as temporary:

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, Train)
     if (options.stage == "inter") != (options.short_tracklets is not None):
         raise InputError("--short-tracklets belongs to --stage inter, which cannot do without; see `remots associate`")
-    from remots.appearance.devices import use_threads
+    from remots.appearance.devices import keep_memory, use_threads
     from remots.appearance.sampling import BatchSampler
     from remots.appearance.training_plan import TrainingPlan
     from remots.formats.encoder_files import read_encoder, write_encoder
@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
     from remots.formats.training_inputs import check_crop_size, read_training_inputs
 
     use_threads(options.threads)
+    keep_memory()
     encoder = read_encoder(options.encoder)
     inputs = read_training_inputs(
         options.crops,

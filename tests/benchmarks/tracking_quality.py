@@ -9,7 +9,6 @@ packages of the extras `weights` and `benchmark`, and for the real video the rea
 """
 
 import argparse
-import ctypes
 import hashlib
 import json
 import os
@@ -186,15 +185,10 @@ def _compute(study: Study, cells: list[Cell], n_jobs: int) -> None:
 
 
 def _start_worker() -> None:
-    """One thread, and memory that is kept: given back and asked for at each layer, it doubles the processor time."""
+    """One thread, for OpenCV as well."""
     import cv2
 
     cv2.setNumThreads(1)
-    keep_all, no_maps, trim = 2**31 - 1, -4, -1  # see mallopt(3)
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(no_maps, 0)
-        mallopt(trim, keep_all)
 
 
 def write_tables(study: Study) -> None:
