@@ -98,8 +98,8 @@ def keep_memory() -> bool:
     -----
     Measured on one core, processor seconds of a forward and backward pass of 64 crops of 256x128 px, before and after:
     tf_efficientnet_lite0 7.7 and 2.4 (5.0 of which the system's, then 0.15), seresnext50_32x4d 10.2 and 7.1, resnet18
-    2.2 and 2.0. Peak memory grew by 4 to 19 %, in one run of a forward pass by 37 %. Only to raise the size from which memory is mapped does not do: glibc
-    allows 32 MiB, layers are larger.
+    2.2 and 2.0. Peak memory grew by 4 to 19 %, in one run of a forward pass by 37 %. Only to raise the size from which
+    memory is mapped does not do: glibc allows 32 MiB, layers are larger.
     """
     if platform.libc_ver()[0] != "glibc" or _malloc_is_set_by_hand():
         return False
