@@ -5,12 +5,13 @@ are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from remots.association.first_guess import LabelMap, guess_flow
 from remots.association.flow import dense_flow
 from remots.masks.counts import decode_counts
 from remots.masks.rle import Rle
@@ -19,7 +20,7 @@ MAX_MASKS_PER_FRAME = 65535
 # OpenCV takes None where it has no array, but its type hints do not say so; an empty array is not the same to it.
 _NO_ARRAY: Any = None
 
-LabelMap = NDArray[np.unsignedinteger[Any]]
+FirstGuess = Literal["masks", "none"]
 
 
 class WarpedPairs(NamedTuple):
@@ -173,7 +174,9 @@ def _count_pairs(labels_a: LabelMap, labels_b: LabelMap, n_a: int, n_b: int) -> 
 
 
 def iterate_warped_iou(
-    masked_images: Iterable[tuple[int, NDArray[np.uint8], Sequence[Rle]]], method: str = "dis_fast"
+    masked_images: Iterable[tuple[int, NDArray[np.uint8], Sequence[Rle]]],
+    method: str = "dis_fine",
+    first_guess: FirstGuess = "masks",
 ) -> Iterator[WarpedPairs]:
     """Go once through a video and compare the masks of each frame with those of the next.
 
@@ -186,6 +189,8 @@ def iterate_warped_iou(
         order. Only two frames are kept at a time.
     method : str
         See `remots.association.flow.dense_flow`.
+    first_guess : {"masks", "none"}
+        Whether the flow first tries what `remots.association.first_guess.guess_flow` says.
 
     Yields
     ------
@@ -203,7 +208,7 @@ def iterate_warped_iou(
         current = _paint_frame(frame, image, masks, n_masks)
         n_masks += len(masks)
         if previous is not None and previous.frame + 1 == frame and previous.n_masks and current.n_masks:
-            yield _compare(previous, current, method)
+            yield _compare(previous, current, method, first_guess)
         previous = current
 
 
@@ -217,7 +222,8 @@ def _paint_frame(frame: int, image: NDArray[np.uint8], masks: Sequence[Rle], fir
     return _PaintedFrame(frame, first_mask_id, len(masks), labels, gray)
 
 
-def _compare(previous: _PaintedFrame, current: _PaintedFrame, method: str) -> WarpedPairs:
-    flow = dense_flow(previous.gray, current.gray, method)
+def _compare(previous: _PaintedFrame, current: _PaintedFrame, method: str, first_guess: FirstGuess) -> WarpedPairs:
+    guess = guess_flow(previous.labels, current.labels) if first_guess == "masks" else None
+    flow = dense_flow(previous.gray, current.gray, method, guess)
     pairs = warped_iou(previous.labels, current.labels, flow, previous.n_masks, current.n_masks)
     return WarpedPairs(pairs.previous + previous.first_mask_id, pairs.current + current.first_mask_id, pairs.iou)

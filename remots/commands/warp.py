@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     with atomic_output(options.out) as temporary, TableWriter(temporary, "warped_iou") as writer:
         try:
             frames = track(images, f"warp {sequence.sequence}", sequence.n_frames)
-            for pairs in iterate_warped_iou(frames, settings.flow):
+            for pairs in iterate_warped_iou(frames, settings.flow, settings.first_guess):
                 writer.append({"mask_id_prev": pairs.previous, "mask_id_curr": pairs.current, "iou": pairs.iou})
                 n_pairs += len(pairs.iou)
                 n_flows += 1

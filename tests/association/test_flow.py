@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from remots.association.flow import METHODS, dense_flow
+from remots.association.flow import METHODS, _fine_scale, dense_flow
 
 SHIFT_X, SHIFT_Y = 6, -3
 
@@ -59,12 +59,26 @@ def test_the_flow_is_the_same_for_any_number_of_threads(shifted_pair, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("size", [(1, 1), (8, 8), (12, 40), (11, 300), (300, 11), (31, 2000)])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (12, 40), (11, 300), (300, 11), (31, 2000), (32, 32000)])
 def test_small_frames_and_strips_have_a_flow_too(method, size):
     gray = street(*size)
     flow = dense_flow(gray, gray, method)
     assert flow.shape == (*size, 2)
     assert np.abs(flow).max() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"),
+    [((36, 64), 0), ((360, 640), 0), ((576, 768), 1), ((720, 1280), 1), ((1080, 1920), 2), ((2160, 3840), 3)],
+)
+def test_the_fine_flow_ends_at_the_first_scale_of_at_most_250_000_pixels(size, scale):
+    assert _fine_scale(size) == scale
+    assert np.prod(size) / 4**scale <= 250_000
+    assert scale == 0 or np.prod(size) / 4 ** (scale - 1) > 250_000
+
+
+def test_on_a_long_strip_a_patch_still_fits_into_the_finest_scale():
+    assert _fine_scale((32, 400_000)) == 2  # 3 would be wanted
 
 
 def test_frames_of_two_sizes_are_refused():

@@ -38,10 +38,11 @@ def test_two_runs_give_the_same_bytes(tmp_path):
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
-@pytest.mark.parametrize("flow", ["dis_ultrafast", "dis_medium", "farneback"])
-def test_each_flow_can_be_chosen(tmp_path, flow):
+@pytest.mark.parametrize("flow", ["dis_ultrafast", "dis_fast", "dis_medium", "farneback"])
+@pytest.mark.parametrize("first_guess", ["masks", "none"])
+def test_each_flow_and_first_guess_can_be_chosen(tmp_path, flow, first_guess):
     write_walkers(tmp_path, n_frames=3)
-    assert run_verb(tmp_path, "warp", "--flow", flow, **FILES) == 0
+    assert run_verb(tmp_path, "warp", "--flow", flow, "--first-guess", first_guess, **FILES) == 0
     assert (read_table(tmp_path / "warped_iou.parquet", "warped_iou")["iou"] > 0.5).sum() == 4
 
 
