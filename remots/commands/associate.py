@@ -17,6 +17,7 @@ import numpy as np
 from remots.association.ambiguity import evidence_slope
 from remots.association.short_term_tracker import link_short_tracklets, summarise_tracklets
 from remots.association.splitting import split_mixed_tracklets
+from remots.association.sure_links import find_sure_links
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
 from remots.formats.atomic import atomic_outputs
@@ -24,7 +25,6 @@ from remots.formats.statistics_files import read_threshold, write_summary
 from remots.formats.tables import write_table
 from remots.formats.tracking_files import open_features, read_mask_frames, read_warped_pairs
 from remots.settings import Associate
-from remots.statistics.similarities import find_sure_links
 from remots.statistics.thresholds import moments
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from remots.association.sure_links import find_sure_links
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
 from remots.formats.arrays import ArrayReader
@@ -23,7 +24,6 @@ from remots.formats.tracking_files import open_features, read_mask_frames, read_
 from remots.settings import Histogram
 from remots.statistics.histograms import fill_histogram
 from remots.statistics.similarities import (
-    find_sure_links,
     intra_frame_similarities,
     intra_tracklet_similarities,
     pair_similarities,

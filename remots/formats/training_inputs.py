@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from remots.appearance.crops import CROP_CHANNELS
 from remots.appearance.encoder import Encoder
-from remots.appearance.pseudo_labels import chain_sure_links, hold_out_frames
+from remots.appearance.held_out import hold_out_frames
 from remots.appearance.sampling import GroupSource, InterShortTracklet, IntraFrame, TrueIdentities
+from remots.association.sure_links import MAX_RIVAL_IOU_TO_LEARN, chain_links, find_sure_links
 from remots.errors import InputError
 from remots.formats.arrays import ArrayReader
 from remots.formats.tables import read_table
@@ -63,7 +64,7 @@ def read_training_inputs(
         Crops and ground truth of each training sequence, in one order.
     warped_iou : Path, optional
         Of the target. For intra-frame training it adds the sure links between adjacent frames, as positives beside the
-        altered copies (`remots.appearance.pseudo_labels`).
+        altered copies (`remots.association.sure_links`).
     held_out_share : float
         Share of the target's frames that is kept from the training, to judge it by.
     seed : int
@@ -143,7 +144,9 @@ def _read_pseudo_labels(
     if short_tracklets is not None:
         return _read_tracklet_ids(short_tracklets, n_masks), short_tracklets
     if warped_iou is not None:
-        return chain_sure_links(n_masks, *read_warped_pairs(warped_iou, n_masks)), warped_iou
+        pairs, ious = read_warped_pairs(warped_iou, n_masks)
+        sure = find_sure_links(pairs, ious, max_rival_iou=MAX_RIVAL_IOU_TO_LEARN)
+        return chain_links(n_masks, pairs[sure]), warped_iou
     return np.arange(n_masks), None
 
 

@@ -15,7 +15,6 @@ from remots.rows import FeatureRows
 # Features that are read at once: 32 MB as float32.
 _VALUES_PER_CHUNK = 2**23
 MAX_OBSERVATIONS_PER_TRACKLET = 64
-SURE_LINK_MIN_IOU = 0.5
 
 
 def intra_frame_similarities(
@@ -103,32 +102,6 @@ def intra_tracklet_similarities(
             n_taken = min(end - start, max_observations)
             taken = np.linspace(start, end - 1, n_taken).round().astype(np.int64)
             yield _upper_triangle(features[order[taken]])
-
-
-def find_sure_links(
-    pairs: NDArray[np.integer[Any]], ious: NDArray[np.floating[Any]], min_iou: float = SURE_LINK_MIN_IOU
-) -> NDArray[np.int64]:
-    """Find the pairs of adjacent frames that geometry alone decides.
-
-    Parameters
-    ----------
-    pairs : ndarray of int, shape (n_pairs, 2)
-        Mask ids of all pairs that overlap along the flow, of the previous and of the current frame.
-    ious : ndarray of float, shape (n_pairs,)
-        IoU of the warped previous mask with the current one.
-    min_iou : float
-        A sure link has at least this IoU.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_sure_links,)
-        Places in `pairs`: those in which neither mask overlaps any other mask of the other frame.
-    """
-    if not len(pairs):
-        return np.zeros(0, np.int64)
-    n_partners_previous = np.bincount(pairs[:, 0])[pairs[:, 0]]
-    n_partners_current = np.bincount(pairs[:, 1])[pairs[:, 1]]
-    return np.flatnonzero((n_partners_previous == 1) & (n_partners_current == 1) & (ious >= min_iou))
 
 
 def pair_similarities(pairs: NDArray[np.integer[Any]], features: FeatureRows) -> Iterator[NDArray[np.float32]]:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from scipy.stats import rankdata
 
-from remots.appearance.pseudo_labels import SURE_MAX_RIVAL_IOU, SURE_MIN_IOU
+from remots.association.sure_links import MAX_RIVAL_IOU_TO_LEARN, SURE_MIN_IOU
 from remots.association.warping import warped_iou
 from tests.benchmarks.flow_cost import cost_tables
 from tests.benchmarks.flow_data import MARKET, Frame, real_clips, rendered_clips
@@ -79,8 +79,8 @@ def _is_first(iou: np.ndarray) -> np.ndarray:
 
 
 def _sure_links(iou: np.ndarray) -> np.ndarray:
-    """Which pairs geometry alone links: see `remots.appearance.pseudo_labels`."""
-    near = iou > SURE_MAX_RIVAL_IOU
+    """Which pairs geometry alone links: see `remots.association.sure_links`."""
+    near = iou > MAX_RIVAL_IOU_TO_LEARN
     return (iou >= SURE_MIN_IOU) & (near.sum(0) == 1) & (near.sum(1, keepdims=True) == 1)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from remots.appearance.pseudo_labels import chain_sure_links
+from remots.association.sure_links import MAX_RIVAL_IOU_TO_LEARN, chain_links, find_sure_links
 from remots.association.warping import LabelMap, iterate_warped_iou, paint_labels
 from remots.formats.frames import iterate_images, probe_frames
 from remots.masks.fusion import fuse_masks
@@ -107,7 +107,8 @@ def _market() -> Iterator[Frame]:
     frames = [(n, image, _fuse([one[n] for one in found])) for n, image in iterate_images(sequence)]
     links = list(iterate_warped_iou(frames, "dis_medium", "none"))
     pairs = np.concatenate([np.column_stack([link.previous, link.current]) for link in links])
-    chains = chain_sure_links(sum(len(masks) for *_, masks in frames), pairs, np.concatenate([x.iou for x in links]))
+    sure = find_sure_links(pairs, np.concatenate([link.iou for link in links]), max_rival_iou=MAX_RIVAL_IOU_TO_LEARN)
+    chains = chain_links(sum(len(masks) for *_, masks in frames), pairs[sure])
     first = 0
     for number, image, masks in frames:
         if number % MARKET_STRIDE == 1:

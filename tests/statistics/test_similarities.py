@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from remots.statistics import similarities
 from remots.statistics.similarities import (
-    find_sure_links,
     intra_frame_similarities,
     intra_tracklet_similarities,
     pair_similarities,
@@ -89,28 +88,6 @@ def test_masks_alone_in_frame_or_tracklet_give_no_pairs():
     features = random_features(2, 3)
     assert list(intra_frame_similarities(np.array([1, 2, 5]), features)) == []
     assert list(intra_tracklet_similarities(np.array([0, 1, 2]), features)) == []
-
-
-def slow_sure_links(pairs, ious):
-    found = []
-    for place, (i, j) in enumerate(pairs):
-        rivals = [other for other, (k, m) in enumerate(pairs) if other != place and (k == i or m == j)]
-        if not rivals and ious[place] >= 0.5:
-            found.append(place)
-    return found
-
-
-@settings(deadline=None, max_examples=100)
-@given(st.sets(st.tuples(st.integers(0, 6), st.integers(7, 13)), max_size=12), st.integers(0, 1000))
-def test_sure_links_are_good_overlaps_without_any_rival(pairs, seed):
-    pairs = np.array(sorted(pairs), np.int64).reshape(-1, 2)
-    ious = np.random.default_rng(seed).uniform(0.3, 1, len(pairs))
-    assert find_sure_links(pairs, ious).tolist() == slow_sure_links(pairs.tolist(), ious)
-
-
-def test_an_iou_of_one_half_is_sure_and_a_slight_second_overlap_spoils_it():
-    pairs = np.array([[0, 5], [1, 6], [1, 7], [2, 8]])
-    assert find_sure_links(pairs, np.array([0.5, 0.9, 0.01, 0.49])).tolist() == [0]
 
 
 def test_similarities_of_given_pairs_come_in_their_order(monkeypatch):

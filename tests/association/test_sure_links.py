@@ -1,16 +1,43 @@
+"""Sure links and their chains, against loops."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remots.appearance.pseudo_labels import chain_sure_links, hold_out_frames
+from remots.association.sure_links import MAX_RIVAL_IOU_TO_LEARN, chain_links, find_sure_links
 
 many = settings(deadline=None, max_examples=60)
 
 
+def slow_sure_links(pairs, ious):
+    found = []
+    for place, (i, j) in enumerate(pairs):
+        rivals = [other for other, (k, m) in enumerate(pairs) if other != place and (k == i or m == j)]
+        if not rivals and ious[place] >= 0.5:
+            found.append(place)
+    return found
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sets(st.tuples(st.integers(0, 6), st.integers(7, 13)), max_size=12), st.integers(0, 1000))
+def test_sure_links_are_good_overlaps_without_any_rival(pairs, seed):
+    pairs = np.array(sorted(pairs), np.int64).reshape(-1, 2)
+    ious = np.random.default_rng(seed).uniform(0.3, 1, len(pairs))
+    assert find_sure_links(pairs, ious).tolist() == slow_sure_links(pairs.tolist(), ious)
+
+
+def test_an_iou_of_one_half_is_sure_and_a_slight_second_overlap_spoils_it():
+    pairs = np.array([[0, 5], [1, 6], [1, 7], [2, 8]])
+    assert find_sure_links(pairs, np.array([0.5, 0.9, 0.01, 0.49])).tolist() == [0]
+
+
 def chain(n_masks, links, **limits):
+    """Chain the sure links that a training learns from."""
     pairs = np.array([link[:2] for link in links], np.int64).reshape(-1, 2)
-    return chain_sure_links(n_masks, pairs, np.array([link[2] for link in links], np.float32), **limits).tolist()
+    ious = np.array([link[2] for link in links], np.float32)
+    sure = find_sure_links(pairs, ious, **{"max_rival_iou": MAX_RIVAL_IOU_TO_LEARN, **limits})
+    return chain_links(n_masks, pairs[sure]).tolist()
 
 
 def test_a_high_overlap_without_rivals_links_and_chains_go_on():
@@ -50,23 +77,3 @@ def test_without_pairs_every_mask_is_on_its_own():
 def test_a_rival_as_good_as_a_link_is_refused():
     with pytest.raises(ValueError, match=r"a rival of IoU 0\.5 is no rival where a link needs only 0\.5"):
         chain(2, [(0, 1, 0.9)], min_iou=0.5, max_rival_iou=0.5)
-
-
-@many
-@given(n_frames=st.integers(0, 90), share=st.floats(0, 0.5), seed=st.integers(0, 5))
-def test_held_out_frames_are_whole_and_of_the_share_asked_for(n_frames, share, seed):
-    frames = np.repeat(np.arange(1, n_frames + 1), 3)
-    held_out = hold_out_frames(frames, share, seed)
-    assert held_out.shape == frames.shape
-    by_frame = held_out.reshape(-1, 3)
-    assert (by_frame.all(axis=1) == by_frame.any(axis=1)).all()
-    assert abs(by_frame[:, 0].sum() - share * n_frames) <= 3  # each of three blocks is rounded
-    np.testing.assert_array_equal(held_out, hold_out_frames(frames, share, seed))
-
-
-def test_held_out_frames_are_three_blocks_one_in_each_third():
-    held_out = hold_out_frames(np.arange(300), 0.1, 0)
-    firsts = np.flatnonzero(np.diff(held_out.astype(int), prepend=0) == 1)
-    assert held_out.sum() == 30
-    assert (firsts // 100).tolist() == [0, 1, 2]
-    assert (held_out != hold_out_frames(np.arange(300), 0.1, 1)).any()
