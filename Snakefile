@@ -3,6 +3,7 @@
 # This file is the table of contents: the configuration, the steps in the order of the paper, the targets.
 #   snakemake --cores 4                                         the sequences of config/sequences.tsv
 #   snakemake --cores 4 --configfile config/demo/config.yaml    the rendered demo
+#   snakemake --cores 4 ablation                                what each choice is worth: config/ablation.yaml
 #   snakemake --profile slurm                                   the same on a cluster
 from snakemake.utils import min_version
 
@@ -21,6 +22,7 @@ include: "workflow/rules/associate.smk"
 include: "workflow/rules/merge.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/ablation.smk"
 
 
 rule all:
@@ -34,6 +36,11 @@ rule all:
             kind=["short", "merge"],
         ),
         [f"{RESULTS}/metrics.md"] if EVALUATED else [],
+
+
+rule ablation:
+    input:
+        multiext(f"{RESULTS}/ablation/ablation", ".csv", ".md", ".png", ".svg"),
 
 
 onerror:

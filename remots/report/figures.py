@@ -111,7 +111,7 @@ def draw_threshold(
     Source: ReMOTS figures 4 and 5.
     """
     shown = [name for name in POPULATIONS[kind] if name in histograms and histograms[name].n > 0]
-    with _style():
+    with house_style():
         figure, axes = _lay_out(_texts(kind, threshold, sequence), n_rows=len(shown) + (2 if kind == "short" else 1))
         limits = _limits([histograms[name] for name in shown], threshold.value)
         axes.set_xlim(*limits)
@@ -156,13 +156,14 @@ def save_figure(figure: Figure, png: Path | str, svg: Path | str) -> None:
     png, svg : Path
         The files (temporary names: see `remots.formats.atomic`).
     """
-    with _style():
+    with house_style():
         figure.savefig(png, format="png", metadata={"Software": None})
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def house_style() -> Iterator[None]:
+    """Draw and save in the look that all figures share."""
     with mpl.rc_context(_STYLE):
         yield
 

@@ -4,8 +4,8 @@
 rule warp:
     input:
         frames=sample_of("frames"),
-        sequence=per_sequence("sequence.json"),
-        masks=per_sequence("masks.parquet"),
+        sequence=of_sequence("sequence.json"),
+        masks=of_sequence("masks.parquet"),
     output:
         per_sequence("warped_iou.parquet"),
     log:
@@ -27,9 +27,9 @@ rule warp:
 
 rule histogram_intra:
     input:
-        masks=per_sequence("masks.parquet"),
-        features=per_sequence("features_intra.npy"),
-        warped_iou=per_sequence("warped_iou.parquet"),
+        masks=of_sequence("masks.parquet"),
+        features=of_sequence("features_intra.npy"),
+        warped_iou=of_sequence("warped_iou.parquet"),
     output:
         per_sequence("histograms_intra.npz"),
     log:
@@ -51,7 +51,7 @@ rule histogram_intra:
 
 rule threshold_short:
     input:
-        per_sequence("histograms_intra.npz"),
+        of_sequence("histograms_intra.npz"),
     output:
         per_sequence("threshold_short.json"),
     log:
@@ -72,10 +72,10 @@ rule threshold_short:
 
 rule associate:
     input:
-        masks=per_sequence("masks.parquet"),
-        features=per_sequence("features_intra.npy"),
-        warped_iou=per_sequence("warped_iou.parquet"),
-        threshold=per_sequence("threshold_short.json"),
+        masks=of_sequence("masks.parquet"),
+        features=of_sequence("features_intra.npy"),
+        warped_iou=of_sequence("warped_iou.parquet"),
+        threshold=of_sequence("threshold_short.json"),
     output:
         tracklets=per_sequence("short_tracklets.parquet"),
         summary=per_sequence("short_tracklets.json"),

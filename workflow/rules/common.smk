@@ -1,6 +1,7 @@
 # What all rules share: the checked configuration, the sample sheet, and the flags and code of each verb.
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,10 +12,12 @@ sys.path.insert(0, str(ROOT))
 from remots.commands.settings_flags import format_flags
 from remots.detectors.registry import DETECTORS as REGISTRY
 from remots.errors import InputError
+from remots.formats.ablation_file import read_ablation
 from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
 from remots.job_environment import set_job_environment
 from remots.provenance import code_digest
 from remots.settings import Network, parse_config
+from remots.sharing import MADE_FROM, find_home
 
 set_job_environment(ROOT)
 # Snakemake takes PYTHONPATH out of the environment of jobs that have a conda environment: their command sets it again.
@@ -24,6 +27,7 @@ try:
     SETTINGS = parse_config(config, "config")
     SAMPLES = {row.sequence: row for row in read_sample_sheet(SETTINGS.sequences)}
     check_detectors(SAMPLES.values(), SETTINGS.detectors)
+    ABLATION = read_ablation(SETTINGS.ablation, config) if Path(SETTINGS.ablation).is_file() else {}
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -33,6 +37,9 @@ TRAINING = [name for name, row in SAMPLES.items() if row.split == "train"]
 EVALUATED = [name for name in TARGETS if SAMPLES[name].ground_truth]
 # What stands in the sample sheet, by the name of the detections: a detector of the config, or a file with masks.
 DETECTORS = {name: detector_names(SAMPLES[name]) for name in TARGETS}
+# Every variant of the config by the folder that it has under the results, "ablation/GROUP/VARIANT/"; the config itself
+# has no folder of its own and stands first.
+VARIANTS = {"": SETTINGS} | {f"ablation/{name}/": changed for name, changed in ABLATION.items()}
 
 
 def any_of(names):
@@ -41,6 +48,7 @@ def any_of(names):
 
 
 wildcard_constraints:
+    variant=f"({any_of(f'ablation/{name}/' for name in ABLATION)})?",
     sequence=any_of(SAMPLES),
     detector="[^/]+",
     part=r"\d+",
@@ -49,9 +57,22 @@ wildcard_constraints:
     stage="pretrained|intra|inter",
 
 
-def flags(section):
+def flags(*sections):
     """The settings of a rule as flags of its verb; a changed setting re-runs just the rules that have it."""
-    return format_flags(getattr(SETTINGS, section))
+
+    @cache
+    def written(variant):
+        return " ".join(format_flags(getattr(VARIANTS[variant], section)) for section in sections)
+
+    return lambda wildcards: written(wildcards.variant)
+
+
+def flags_of_training(stage):
+    """The settings of a training as flags of `train`; without any steps where `adapt` in the config leaves it out."""
+    settings = flags("train")
+    return lambda wildcards: settings(wildcards) + (
+        "" if getattr(VARIANTS[wildcards.variant].adapt, stage) else " --steps 0"
+    )
 
 
 def code(verb):
@@ -59,9 +80,35 @@ def code(verb):
     return code_digest(verb)
 
 
+def per_run(name):
+    """A file of all sequences, as an output."""
+    return f"{RESULTS}/{{variant}}{name}"
+
+
 def per_sequence(name):
-    """A file in the folder of the sequence."""
-    return f"{RESULTS}/{{sequence}}/{name}"
+    """A file in the folder of the sequence, as an output."""
+    return f"{RESULTS}/{{variant}}{{sequence}}/{name}"
+
+
+@cache
+def home(variant, file):
+    """The folder of results in which a file of a variant lies: that of the first variant that makes the same."""
+    return f"{RESULTS}/{find_home(file, variant, VARIANTS)}"
+
+
+def of_run(name):
+    """A file of all sequences, as an input."""
+    return lambda wildcards: home(wildcards.variant, name) + name
+
+
+def of_sequence(name):
+    """A file in the folder of the sequence, as an input; `{stage}` in its name is the rule's."""
+
+    def path(wildcards):
+        file = name.format(**dict(wildcards.items()))
+        return f"{home(wildcards.variant, file)}{wildcards.sequence}/{file}"
+
+    return path
 
 
 def frame_range(wildcards):
@@ -75,7 +122,8 @@ def frame_range(wildcards):
 def detector_of(wildcards):
     """The settings of the detector behind some detections; a file is read by `precomputed`."""
     source = DETECTORS[wildcards.sequence][wildcards.detector]
-    return SETTINGS.detectors.get(source, SETTINGS.detectors["precomputed"])
+    detectors = VARIANTS[wildcards.variant].detectors
+    return detectors.get(source, detectors["precomputed"])
 
 
 def source_of_detections(wildcards):
@@ -133,20 +181,48 @@ def gpus_of_detector(wildcards):
 def parts_of_detections(wildcards):
     """The parts into which a sequence is split for a network; others look at it whole."""
     n_parts = SAMPLES[wildcards.sequence].detection_jobs if is_network(wildcards) else 1
-    folder = f"{RESULTS}/{wildcards.sequence}/detections/{wildcards.detector}"
+    folder = f"{RESULTS}/{wildcards.variant}{wildcards.sequence}/detections/{wildcards.detector}"
     return [f"{folder}/{part}_of_{n_parts}.parquet" for part in range(1, n_parts + 1)]
 
 
 def of_detectors(wildcards):
     """The detections of each detector of a sequence."""
-    return [f"{RESULTS}/{wildcards.sequence}/detections/{name}.parquet" for name in DETECTORS[wildcards.sequence]]
+    folder = f"{home(wildcards.variant, 'detections')}{wildcards.sequence}/detections"
+    return [f"{folder}/{name}.parquet" for name in DETECTORS[wildcards.sequence]]
+
+
+def masks_to_crop(wildcards):
+    """What is cut out of the frames: the masks, and for training sequences the true ones."""
+    return of_sequence("truth.parquet" if wildcards.sequence in TRAINING else "masks.parquet")(wildcards)
 
 
 def of_training_sequences(name):
-    """The same file of every training sequence that shares no frame with the target, as an input function."""
-    return lambda wildcards: [
-        f"{RESULTS}/{row.sequence}/{name}" for row in training_rows(SAMPLES[wildcards.sequence], SAMPLES.values())
-    ]
+    """The same file of every training sequence that the target learns from, as an input function.
+
+    None of them shares a frame with the target; without `adapt.training_set` there is none.
+    """
+    file = f"training/{name}" if f"training/{name}" in MADE_FROM else name
+
+    def paths(wildcards):
+        if not VARIANTS[wildcards.variant].adapt.training_set:
+            return []
+        rows = training_rows(SAMPLES[wildcards.sequence], SAMPLES.values())
+        return [f"{home(wildcards.variant, file)}{row.sequence}/{name}" for row in rows]
+
+    return paths
+
+
+def evaluations_of_variants(wildcards):
+    """The evaluations of the default and of every variant, each once; none where there is nothing to compare."""
+    homes = {home(variant, "evaluation.json") for variant in VARIANTS} if ABLATION else ()
+    return [f"{folder}{sequence}/evaluation.json" for folder in sorted(homes) for sequence in EVALUATED]
+
+
+def flags_of_variants(wildcards):
+    """Where the evaluations of the default and of every variant lie, as flags of `tabulate-ablation`."""
+    folders = {name: shlex.quote(home(f"ablation/{name}/", "evaluation.json")) for name in ABLATION}
+    variants = " ".join(f"--variant {name} {folder}" for name, folder in folders.items())
+    return f"--default {shlex.quote(home('', 'evaluation.json'))} {variants}"
 
 
 def sample_of(column):

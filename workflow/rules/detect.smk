@@ -27,7 +27,7 @@ rule detect:
     input:
         source=source_of_detections,
         network=files_of_network,
-        sequence=per_sequence("sequence.json"),
+        sequence=of_sequence("sequence.json"),
     output:
         per_sequence("detections/{detector}.parquet"),
     log:
@@ -55,7 +55,7 @@ rule detect_part:
     input:
         source=source_of_detections,
         network=files_of_network,
-        sequence=per_sequence("sequence.json"),
+        sequence=of_sequence("sequence.json"),
     output:
         temp(per_sequence("detections/{detector}/{part}_of_{n_parts}.parquet")),
     log:
@@ -102,7 +102,7 @@ rule join:
 rule import_truth:
     input:
         source=sample_of("ground_truth"),
-        sequence=per_sequence("sequence.json"),
+        sequence=of_sequence("sequence.json"),
     output:
         per_sequence("truth.parquet"),
     log:

@@ -3,10 +3,10 @@
 
 rule export:
     input:
-        sequence=per_sequence("sequence.json"),
-        masks=per_sequence("masks.parquet"),
-        short_tracklets=per_sequence("short_tracklets.parquet"),
-        tracks=per_sequence("tracks.parquet"),
+        sequence=of_sequence("sequence.json"),
+        masks=of_sequence("masks.parquet"),
+        short_tracklets=of_sequence("short_tracklets.parquet"),
+        tracks=of_sequence("tracks.parquet"),
     output:
         mots=per_sequence("mots.txt"),
         kitti=per_sequence("kitti_mots.txt"),
@@ -31,9 +31,9 @@ rule export:
 
 rule evaluate:
     input:
-        sequence=per_sequence("sequence.json"),
-        truth=per_sequence("truth.parquet"),
-        mots=per_sequence("mots.txt"),
+        sequence=of_sequence("sequence.json"),
+        truth=of_sequence("truth.parquet"),
+        mots=of_sequence("mots.txt"),
     output:
         per_sequence("evaluation.json"),
     log:

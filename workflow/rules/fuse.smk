@@ -4,7 +4,7 @@
 rule fuse:
     input:
         detections=of_detectors,
-        sequence=per_sequence("sequence.json"),
+        sequence=of_sequence("sequence.json"),
     output:
         per_sequence("masks.parquet"),
     log:

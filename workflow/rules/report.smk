@@ -3,8 +3,8 @@
 
 rule plot_threshold_short:
     input:
-        histograms=per_sequence("histograms_intra.npz"),
-        threshold=per_sequence("threshold_short.json"),
+        histograms=of_sequence("histograms_intra.npz"),
+        threshold=of_sequence("threshold_short.json"),
     output:
         png=per_sequence("figures/threshold_short.png"),
         svg=report(per_sequence("figures/threshold_short.svg"), category="Thresholds", subcategory="{sequence}"),
@@ -26,8 +26,8 @@ rule plot_threshold_short:
 
 rule plot_threshold_merge:
     input:
-        histograms=per_sequence("histograms_inter.npz"),
-        threshold=per_sequence("threshold_merge.json"),
+        histograms=of_sequence("histograms_inter.npz"),
+        threshold=of_sequence("threshold_merge.json"),
     output:
         png=per_sequence("figures/threshold_merge.png"),
         svg=report(per_sequence("figures/threshold_merge.svg"), category="Thresholds", subcategory="{sequence}"),
@@ -50,10 +50,10 @@ rule plot_threshold_merge:
 rule overlay:
     input:
         frames=sample_of("frames"),
-        sequence=per_sequence("sequence.json"),
-        masks=per_sequence("masks.parquet"),
-        short_tracklets=per_sequence("short_tracklets.parquet"),
-        tracks=per_sequence("tracks.parquet"),
+        sequence=of_sequence("sequence.json"),
+        masks=of_sequence("masks.parquet"),
+        short_tracklets=of_sequence("short_tracklets.parquet"),
+        tracks=of_sequence("tracks.parquet"),
     output:
         report(per_sequence("overlay.mp4"), category="Tracks", subcategory="{sequence}"),
     log:

@@ -4,8 +4,8 @@
 rule crop:
     input:
         frames=sample_of("frames"),
-        sequence=per_sequence("sequence.json"),
-        masks=lambda wildcards: per_sequence("truth.parquet" if wildcards.sequence in TRAINING else "masks.parquet"),
+        sequence=of_sequence("sequence.json"),
+        masks=masks_to_crop,
     output:
         per_sequence("crops.npy"),
     log:
@@ -27,18 +27,18 @@ rule crop:
 
 rule initialise:
     output:
-        f"{RESULTS}/encoder_pretrained.safetensors",
+        per_run("encoder_pretrained.safetensors"),
     log:
-        f"{RESULTS}/logs/initialise.log",
+        per_run("logs/initialise.log"),
     benchmark:
-        f"{RESULTS}/benchmarks/initialise.tsv"
+        per_run("benchmarks/initialise.tsv")
     conda:
         "../../envs/remots.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=f"{flags('initialise')} {flags('crop')}",
+        settings=flags("initialise", "crop"),
         code=code("initialise"),
     shell:
         "python -m remots initialise --out {output:q} {params.settings} 2> {log:q}"
@@ -46,10 +46,10 @@ rule initialise:
 
 rule train_intra:
     input:
-        encoder=f"{RESULTS}/encoder_pretrained.safetensors",
-        crops=per_sequence("crops.npy"),
-        masks=per_sequence("masks.parquet"),
-        warped_iou=per_sequence("warped_iou.parquet"),
+        encoder=of_run("encoder_pretrained.safetensors"),
+        crops=of_sequence("crops.npy"),
+        masks=of_sequence("masks.parquet"),
+        warped_iou=of_sequence("warped_iou.parquet"),
         training_crops=of_training_sequences("crops.npy"),
         training_truth=of_training_sequences("truth.parquet"),
     output:
@@ -66,7 +66,7 @@ rule train_intra:
         mem_mb=8000,
         runtime=240,
     params:
-        settings=flags("train"),
+        settings=flags_of_training("intra"),
         code=code("train"),
     shell:
         "python -m remots train --stage intra --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
@@ -77,10 +77,10 @@ rule train_intra:
 
 rule train_inter:
     input:
-        encoder=per_sequence("encoder_intra.safetensors"),
-        crops=per_sequence("crops.npy"),
-        masks=per_sequence("masks.parquet"),
-        short_tracklets=per_sequence("short_tracklets.parquet"),
+        encoder=of_sequence("encoder_intra.safetensors"),
+        crops=of_sequence("crops.npy"),
+        masks=of_sequence("masks.parquet"),
+        short_tracklets=of_sequence("short_tracklets.parquet"),
         training_crops=of_training_sequences("crops.npy"),
         training_truth=of_training_sequences("truth.parquet"),
     output:
@@ -97,7 +97,7 @@ rule train_inter:
         mem_mb=8000,
         runtime=240,
     params:
-        settings=flags("train"),
+        settings=flags_of_training("inter"),
         code=code("train"),
     shell:
         "python -m remots train --stage inter --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
@@ -108,8 +108,8 @@ rule train_inter:
 
 rule embed:
     input:
-        encoder=per_sequence("encoder_{stage}.safetensors"),
-        crops=per_sequence("crops.npy"),
+        encoder=of_sequence("encoder_{stage}.safetensors"),
+        crops=of_sequence("crops.npy"),
     output:
         per_sequence("features_{stage}.npy"),
     log:
