@@ -117,7 +117,7 @@ def train_encoder(
         evaluated = None
         if held_out is not None and not held_out.is_empty and plan.steps:
             evaluated = load_held_out(held_out, stores, plan)
-        training = Training(encoder, plan, device, stores[0].shape[1:3], sampler.n_identities, state, evaluated)
+        training = Training(encoder, plan, device, sampler.n_identities, state, evaluated)
         if state is None and plan.steps:
             training.begin(stores[0])
         with closing(load_batches(sampler, stores, range(training.n_done, plan.steps), plan)) as batches:
@@ -156,8 +156,6 @@ class Training:
         How to train.
     device : torch.device
         Where.
-    crop_size : (int, int)
-        Height and width of the crops in px.
     n_identities : int
         People of the training sequences.
     state : TrainingState, optional
@@ -171,7 +169,6 @@ class Training:
         encoder: Encoder,
         plan: TrainingPlan,
         device: torch.device,
-        crop_size: Sequence[int],
         n_identities: int = 0,
         state: TrainingState | None = None,
         evaluated: LoadedBatch | None = None,
@@ -185,7 +182,9 @@ class Training:
         self._is_random = encoder.description.stage == "pretrained" and encoder.description.weights.startswith("random")
         self._encoder = move(encoder, device)
         self._precision = pick_precision(plan.precision, encoder, device)
-        self._pairs: list[Pair] = foldable_pairs(encoder.backbone, *crop_size) if evaluated else []
+        self._pairs: list[Pair] = []
+        if evaluated is not None:
+            self._pairs = foldable_pairs(encoder.backbone, *evaluated.crops.shape[1:3])
         self._learner = nn.ModuleDict({"encoder": encoder})
         if n_identities and (plan.identity_weight or plan.centre_weight):
             torch.manual_seed(_torch_seed(plan.seed, 0))

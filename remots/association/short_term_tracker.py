@@ -23,8 +23,8 @@ class TrackletSummary:
     """What the short tracklets of a sequence look like; lengths count masks, a share lies in [0, 1].
 
     ``n_refused_links`` are links that were likely but ambiguous, ``n_split_links`` those that were made and cut again
-    (`remots.association.splitting`). ``estimated_purity`` is the share of masks that show
-    the person of most masks of their tracklet, as far as the video alone can tell; None where it cannot.
+    (`remots.association.splitting`). ``estimated_purity`` is the share of masks that show the person of most masks of
+    their tracklet, as far as the video alone can tell; None where it cannot.
     """
 
     n_masks: int

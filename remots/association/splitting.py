@@ -83,7 +83,7 @@ def split_mixed_tracklets(
     are one. The weakest link of a tracklet goes first, and the contexts of its two parts are looked at anew, as they no
     longer reach across the cut. Where there are fewer than `MIN_LINKS_PER_CLASS` sure links nothing is split.
     """
-    tracklets = list(_tracklets(tracklet_ids))
+    tracklets = _masks_by_tracklet(tracklet_ids)
     limits = _find_limits(tracklets, features, sure_links, share, n_context) if share else None
     if limits is None:
         return np.asarray(tracklet_ids, np.int64)
@@ -95,11 +95,11 @@ def split_mixed_tracklets(
     return split_ids
 
 
-def _tracklets(tracklet_ids: NDArray[np.integer[Any]]) -> Iterator[NDArray[np.int64]]:
+def _masks_by_tracklet(tracklet_ids: NDArray[np.integer[Any]]) -> list[NDArray[np.int64]]:
     """Give the masks of each tracklet in the order of time."""
     order = np.argsort(tracklet_ids, kind="stable")
     starts = np.flatnonzero(np.diff(tracklet_ids[order], prepend=-1))
-    yield from np.split(order, starts[1:]) if len(order) else ()
+    return np.split(order, starts[1:]) if len(order) else []
 
 
 class _Limits:

@@ -62,7 +62,7 @@ def find_sure_links(
     near = np.flatnonzero(ious > max_rival_iou)
     is_alone = np.ones(len(near), bool)
     for side in (0, 1):
-        is_alone &= np.bincount(pairs[near, side])[pairs[near, side]] == 1 if len(near) else True
+        is_alone &= np.bincount(pairs[near, side])[pairs[near, side]] == 1
     return np.asarray(near[is_alone & (ious[near] >= min_iou)], np.int64)
 
 

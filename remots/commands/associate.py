@@ -4,8 +4,8 @@ r"""Link masks of adjacent frames to short-term tracklets.
         --threshold threshold_short.json --out short_tracklets.parquet --summary short_tracklets.json
 
 Masks that overlap along the flow and look similar enough are linked by linear assignment (paper 2.3). Links that could
-as well be others are refused, and tracklets are split where they change their looks for good: merging mends a short
-tracklet, a mixed one never.
+as well be others are refused, and tracklets are split where they change their looks for good: merging can mend a short
+tracklet, but not a mixed one.
 """
 
 import argparse

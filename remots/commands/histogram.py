@@ -22,7 +22,7 @@ from remots.formats.atomic import atomic_output
 from remots.formats.statistics_files import write_histograms
 from remots.formats.tracking_files import open_features, read_mask_frames, read_short_tracklets, read_warped_pairs
 from remots.settings import Histogram
-from remots.statistics.histograms import fill_histogram
+from remots.statistics.histograms import SimilarityHistogram, fill_histogram, join_histograms
 from remots.statistics.similarities import (
     intra_frame_similarities,
     intra_tracklet_similarities,
@@ -45,11 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, Histogram)
     frames = read_mask_frames(options.masks)
+    pairs, ious = read_warped_pairs(options.warped_iou, len(frames))
+    sure_links = pairs[find_sure_links(pairs, ious)]
     with open_features(options.features, len(frames), options.masks) as features:
-        blocks = _populations(options, frames, features)
         try:
-            histograms = {name: fill_histogram(found, settings.n_bins) for name, found in blocks.items()}
-            windows = _windows(options, frames, features, settings)
+            windows = list(_fill_windows(frames, features, sure_links, settings))
+            histograms = {name: _join(windows, name, settings.n_bins) for name in ("intra_frame", "sure_link")}
+            if options.short_tracklets is not None:
+                tracklet_ids, _ = read_short_tracklets(options.short_tracklets, len(frames))
+                blocks = intra_tracklet_similarities(tracklet_ids, features)
+                histograms["intra_tracklet"] = fill_histogram(blocks, settings.n_bins)
         except ValueError as error:
             raise InputError(f"{options.features}: {error}") from error
     with atomic_output(options.out) as temporary:
@@ -58,29 +63,16 @@ def run(options: argparse.Namespace) -> None:
     logger.info("%s -> %s", counts, options.out)
 
 
-def _populations(
-    options: argparse.Namespace, frames: np.ndarray, features: ArrayReader
-) -> dict[str, Iterator[np.ndarray]]:
-    pairs, ious = read_warped_pairs(options.warped_iou, len(frames))
-    blocks: dict[str, Iterator[np.ndarray]] = {
-        "intra_frame": intra_frame_similarities(frames, features),
-        "sure_link": pair_similarities(pairs[find_sure_links(pairs, ious)], features),
-    }
-    if options.short_tracklets is not None:
-        tracklet_ids, _ = read_short_tracklets(options.short_tracklets, len(frames))
-        blocks["intra_tracklet"] = intra_tracklet_similarities(tracklet_ids, features)
-    return blocks
-
-
-def _windows(
-    options: argparse.Namespace, frames: np.ndarray, features: ArrayReader, settings: Histogram
-) -> list[Window]:
-    pairs, ious = read_warped_pairs(options.warped_iou, len(frames))
-    sure = pairs[find_sure_links(pairs, ious)]
-    windows = []
+def _fill_windows(
+    frames: np.ndarray, features: ArrayReader, sure_links: np.ndarray, settings: Histogram
+) -> Iterator[Window]:
     for first, last in cut_windows(frames, settings.window_frames):
         masks = slice(*np.searchsorted(frames, [first, last + 1]).tolist())
-        links = sure[(sure[:, 1] >= masks.start) & (sure[:, 1] < masks.stop)]
+        links = sure_links[(sure_links[:, 1] >= masks.start) & (sure_links[:, 1] < masks.stop)]
         found = intra_frame_similarities(frames, features, masks), pair_similarities(links, features)
-        windows.append(Window(first, last, *(fill_histogram(blocks, settings.n_bins) for blocks in found)))
-    return windows
+        yield Window(first, last, *(fill_histogram(blocks, settings.n_bins) for blocks in found))
+
+
+def _join(windows: list[Window], population: str, n_bins: int) -> SimilarityHistogram:
+    """Put the windows together: the whole video, which may have no masks and so no window."""
+    return join_histograms([fill_histogram((), n_bins), *(getattr(window, population) for window in windows)])

@@ -1,7 +1,8 @@
 """Histograms of cosine similarities, filled piece by piece (paper figures 4 and 5)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def fill_histogram(blocks: Iterable[NDArray[np.floating]], n_bins: int) -> Simil
         raise ValueError(f"n_bins is {n_bins}; it must be at least 1")
     n_fine = n_bins * int(np.ceil(2 / (FINE_BIN_WIDTH * n_bins) - 1e-9))
     fine_counts = np.zeros(n_fine, np.int64)
-    n, mean, squares = 0, 0.0, 0.0
+    moments = _Moments()
     for block in blocks:
         values = np.clip(np.asarray(block, np.float64), -1, 1)
         if not len(values):
@@ -74,14 +75,48 @@ def fill_histogram(blocks: Iterable[NDArray[np.floating]], n_bins: int) -> Simil
             raise ValueError("a similarity is not finite; look for broken features")
         fine_counts += np.bincount(_bins_of(values, n_fine), minlength=n_fine)
         block_mean = float(values.mean())
-        shift = block_mean - mean
-        joint = n + len(values)
-        squares += float(np.square(values - block_mean).sum()) + shift * shift * n * len(values) / joint
-        mean += shift * len(values) / joint
-        n = joint
+        moments = moments.join(_Moments(len(values), block_mean, float(np.square(values - block_mean).sum())))
+    return _histogram(n_bins, fine_counts, moments)
+
+
+def join_histograms(parts: Sequence[SimilarityHistogram]) -> SimilarityHistogram:
+    """Put histograms of parts of a population together; no similarity is looked at again.
+
+    Parameters
+    ----------
+    parts : sequence of SimilarityHistogram
+        At least one, all with the same bins.
+
+    Returns
+    -------
+    SimilarityHistogram
+        What `fill_histogram` gives for all similarities at once, mean and deviation but for rounding.
+    """
+    moments = _Moments()
+    for part in parts:
+        if part.n:
+            moments = moments.join(_Moments(part.n, part.mean, part.std * part.std * part.n))
+    return _histogram(len(parts[0].counts), np.sum([part.fine_counts for part in parts], axis=0), moments)
+
+
+class _Moments(NamedTuple):
+    """Size, mean, and sum of squared deviations from it."""
+
+    n: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def join(self, other: "_Moments") -> "_Moments":
+        n, shift = self.n + other.n, other.mean - self.mean
+        squares = self.squares + (other.squares + shift * shift * self.n * other.n / n)
+        return _Moments(n, self.mean + shift * other.n / n, squares)
+
+
+def _histogram(n_bins: int, fine_counts: NDArray[np.int64], moments: _Moments) -> SimilarityHistogram:
     counts = fine_counts.reshape(n_bins, -1).sum(axis=1)
-    moments = (mean, float(np.sqrt(squares / n))) if n else (float("nan"), float("nan"))
-    return SimilarityHistogram(np.linspace(-1, 1, n_bins + 1), counts, fine_counts, n, *moments)
+    std = float(np.sqrt(moments.squares / moments.n)) if moments.n else float("nan")
+    mean = moments.mean if moments.n else float("nan")
+    return SimilarityHistogram(np.linspace(-1, 1, n_bins + 1), counts, fine_counts, moments.n, mean, std)
 
 
 def _bins_of(values: NDArray[np.float64], n_bins: int) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from remots.statistics.histograms import (
     density,
     fill_histogram,
     fine_bin_edges,
+    join_histograms,
     quantile,
     share_below,
 )
@@ -130,3 +131,15 @@ def test_narrow_edges_run_from_minus_one_to_one():
     edges = fine_bin_edges(fill_histogram([np.ones(3)], 10))
     assert edges[[0, -1]].tolist() == [-1, 1]
     assert np.diff(edges).max() == pytest.approx(FINE_BIN_WIDTH)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(similarities | st.just(np.zeros(0)), min_size=1, max_size=5), st.integers(1, 300))
+def test_parts_put_together_are_the_whole(parts, n_bins):
+    joined = join_histograms([fill_histogram([part], n_bins) for part in parts])
+    whole = fill_histogram([np.concatenate(parts)], n_bins)
+    assert joined.n == whole.n
+    for field in ("bin_edges", "counts", "fine_counts"):
+        assert np.array_equal(getattr(joined, field), getattr(whole, field))
+    assert joined.mean == pytest.approx(whole.mean, abs=1e-12, nan_ok=True)
+    assert joined.std == pytest.approx(whole.std, abs=1e-9, nan_ok=True)
