@@ -84,8 +84,8 @@ def merge_tracklets(
     Source: ReMOTS section 2.5; other evidence is not in the paper. A cluster's feature is the mean over all its
     observations, its frames are the union of its tracklets' frames, and its gap to another cluster is the smallest
     between their tracklets. Clusters that share a frame are never merged; nor are they with `sight` if, in the order of
-    time, one of them follows the other where it may not (without it, that never comes up). Of equally near pairs the
-    one of the smallest tracklet ids goes first.
+    time, one of them follows the other where it may not (without it, that comes up only where a tracklet has holes, and
+    the smallest gap alone counts). Of equally near pairs the one of the smallest tracklet ids goes first.
 
     The distance of a merged cluster to a third is the mean, weighted by size, of its parts' distances, so it never
     falls below both of them. Below the distance just merged it falls only where one part was too far in time from the
