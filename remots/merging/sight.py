@@ -12,6 +12,7 @@ still there, behind somebody or something, and turns up again in the middle of i
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from remots.merging.frame_ranges import RangeTable
 
 # Nearer than this to the left or right border, in heights of the person, somebody may have walked out.
 _BORDER_HEIGHTS = 0.25
+# Nobody knows how somebody walks who is seen for a moment; he may have been this much as fast as the video's people.
+_SLOW_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,24 @@ class Bounds:
     steps_px: NDArray[np.float64]
 
     def stay_within(
-        self, rows: NDArray[np.integer[Any]], gap_frames: NDArray[np.integer[Any]], size: tuple[int, int]
+        self,
+        rows: NDArray[np.integer[Any]],
+        gap_frames: NDArray[np.integer[Any]],
+        size: tuple[int, int],
+        unknown_paces: NDArray[np.floating[Any]],
     ) -> NDArray[np.bool_]:
         """Tell whose straight walk stays within the picture for so many frames, shape (n_rows,).
 
         Nobody's does whose mask touches the upper or lower border, or comes nearer to the left or right one than a
-        quarter of its own height. Who has no known velocity stands still.
+        quarter of its own height. Who has no known velocity has the `unknown_paces`, in heights a frame, both to the
+        left and to the right.
         """
         left, top, width, height = self.boxes_px[rows].T
-        walk, margin = np.nan_to_num(self.steps_px[rows]) * gap_frames, _BORDER_HEIGHTS * height
-        is_clear = (left + np.minimum(walk, 0) > margin) & (left + width + np.maximum(walk, 0) < size[1] - margin)
+        steps, margin = self.steps_px[rows], _BORDER_HEIGHTS * height
+        unknown = unknown_paces * height
+        to_the_left = np.where(np.isnan(steps), unknown, np.maximum(-steps, 0)) * gap_frames
+        to_the_right = np.where(np.isnan(steps), unknown, np.maximum(steps, 0)) * gap_frames
+        is_clear = (left - to_the_left > margin) & (left + width + to_the_right < size[1] - margin)
         return np.asarray(is_clear & (top > 0) & (top + height < size[0]))
 
 
@@ -72,6 +83,13 @@ class Sight:
     size: tuple[int, int]
     max_hidden_frames: int
     max_gone_frames: int
+
+    @cached_property
+    def slow_pace(self) -> float:
+        """Half the median pace of those whose velocity is known, in heights a frame; 0 where there are none."""
+        paces = np.abs(self.ends.steps_px / self.ends.boxes_px[:, 3])
+        known = paces[np.isfinite(paces)]
+        return _SLOW_SHARE * float(np.median(known)) if len(known) else 0.0
 
     def longest_gap(self, max_gap_frames: int) -> int:
         """Give the longest gap that anybody may have; `max_gap_frames` is θ_t."""
@@ -98,7 +116,9 @@ class Sight:
         -------
         ndarray of bool, shape (n_pairs,)
             Hidden is whose straight walks, on from the end of the one and back from the start of the other, stay
-            within the picture all through the gap. Gone is who, at both, is one step from the border or nearer.
+            within the picture all through the gap. Gone is who, at both, is one step from the border or nearer. Where
+            the velocity is known at one end alone, that walk decides, and the other end stands still; where it is known
+            at neither, both may have walked either way at the `slow_pace`.
         """
         gaps = ranges.first[later] - ranges.last[earlier]
         allowed = gaps <= max_gap_frames
@@ -117,5 +137,7 @@ class Sight:
         stay: bool,
     ) -> NDArray[np.bool_]:
         """Tell where the ends of the earlier and the starts of the later ranges both stay within, or both do not."""
-        ends = self.ends.stay_within(earlier, frames, self.size) == stay
-        return np.asarray(ends & (self.starts.stay_within(later, frames, self.size) == stay))
+        steps = self.ends.steps_px[earlier], self.starts.steps_px[later]
+        paces = np.where(np.isnan(steps).all(axis=0), self.slow_pace, 0.0)
+        ends = self.ends.stay_within(earlier, frames, self.size, paces) == stay
+        return np.asarray(ends & (self.starts.stay_within(later, frames, self.size, paces) == stay))

@@ -1,5 +1,6 @@
 """People who are hidden may be away for longer than people who are gone."""
 
+import statistics
 from functools import partial
 
 import numpy as np
@@ -25,10 +26,11 @@ def random_sight(seed, n_ranges, max_hidden_frames, max_gone_frames):
     return Sight(bounds(), bounds(), SIZE, max_hidden_frames, max_gone_frames)
 
 
-def slow_stays(bounds, row, n_frames):
-    step = 0.0 if np.isnan(bounds.steps_px[row]) else bounds.steps_px[row]
+def slow_stays(bounds, row, n_frames, unknown_pace):
     left, top, width, height = bounds.boxes_px[row]
-    places = [left + step * k for k in range(n_frames + 1)]
+    step = bounds.steps_px[row]
+    steps = [-unknown_pace * height, unknown_pace * height] if np.isnan(step) else [step]
+    places = [left + step * k for step in steps for k in range(n_frames + 1)]
     is_clear = min(places) > height / 4 and max(places) + width < SIZE[1] - height / 4
     return is_clear and top > 0 and top + height < SIZE[0]
 
@@ -36,9 +38,13 @@ def slow_stays(bounds, row, n_frames):
 def slow_may_follow(ranges, sight, max_gap_frames, earlier, later):
     gap = int(ranges.first[later] - ranges.last[earlier])
     ends, starts = (sight.ends, earlier), (sight.starts, later)
-    if not slow_stays(*ends, 1) and not slow_stays(*starts, 1):
+    steps, heights = sight.ends.steps_px, sight.ends.boxes_px[:, 3]
+    paces = [abs(step) / height for step, height in zip(steps, heights, strict=True) if not np.isnan(step)]
+    nobody_knows = np.isnan(sight.ends.steps_px[earlier]) and np.isnan(sight.starts.steps_px[later])
+    pace = statistics.median(paces) / 2 if nobody_knows and paces else 0.0
+    if not slow_stays(*ends, 1, pace) and not slow_stays(*starts, 1, pace):
         return gap <= sight.max_gone_frames
-    is_hidden = slow_stays(*ends, gap) and slow_stays(*starts, gap)
+    is_hidden = slow_stays(*ends, gap, pace) and slow_stays(*starts, gap, pace)
     return gap <= max_gap_frames or (is_hidden and gap <= sight.max_hidden_frames)
 
 
@@ -89,7 +95,8 @@ def test_the_hole_in_a_tracklet_is_a_gap_to_who_is_merged_into_it():
     ("left", "step", "gap", "stays"),
     [
         (95, 0.0, 500, True),  # stands still in the middle
-        (95, np.nan, 500, True),  # nobody knows
+        (95, np.nan, 8, True),  # nobody knows: one height, 10 px, a frame, to the left or to the right
+        (95, np.nan, 10, False),
         (2, 0.0, 20, False),  # at the border
         (189, 0.0, 20, False),
         (95, 5.0, 18, True),
@@ -100,13 +107,23 @@ def test_the_hole_in_a_tracklet_is_a_gap_to_who_is_merged_into_it():
 )
 def test_a_straight_walk_may_lead_out_of_the_picture(left, step, gap, stays):
     bounds = Bounds(np.array([[left, 20.0, 10.0, 8.0]]), np.array([step]))
-    assert bounds.stay_within(np.array([0]), np.array([gap]), SIZE).tolist() == [stays]
+    assert bounds.stay_within(np.array([0]), np.array([gap]), SIZE, np.array([1.25])).tolist() == [stays]
 
 
 @pytest.mark.parametrize(("top", "stays"), [(0, False), (1, True), (79, True), (80, False)])
 def test_who_touches_the_upper_or_lower_border_may_be_gone(top, stays):
     bounds = Bounds(np.array([[95.0, top, 10.0, 20.0]]), np.zeros(1))
-    assert bounds.stay_within(np.array([0]), np.array([20]), SIZE).tolist() == [stays]
+    assert bounds.stay_within(np.array([0]), np.array([20]), SIZE, np.zeros(1)).tolist() == [stays]
+
+
+def test_where_both_ends_are_unknown_half_the_usual_pace_either_way_must_stay_within():
+    steps = np.array([np.nan, np.nan, 2.0, -4.0, 6.0])  # paces of 0.2, 0.4, 0.6 heights: 2 px a frame is half of usual
+    boxes = np.tile([95.0, 20.0, 10.0, 10.0], (5, 1))
+    sight = Sight(Bounds(boxes, steps), Bounds(boxes, -steps), SIZE, 1000, 0)
+    assert sight.slow_pace == 0.2
+    for gap, is_hidden in ((45, True), (46, True), (47, False)):
+        ranges = table_of([[1], [1 + gap], [500], [600], [700]])
+        assert sight.may_follow(ranges, 1, np.array([0]), np.array([1])).tolist() == [is_hidden]
 
 
 @pytest.mark.parametrize(
