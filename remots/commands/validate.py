@@ -7,8 +7,8 @@
 SOURCE is a MOTS text, a folder of MOTS PNG, a sequence folder of MOTChallenge, a data set of these, KITTI MOTS, or a
 folder of texts. Each finding names file, line and frame. Exit code 2 where there are errors, 0 for warnings alone.
 
---fix writes a new file, never SOURCE: sorted, repeated and empty masks left out, shared pixels with the smaller mask.
-A fault without a safe remedy (a broken mask, a wrong size, an id with two masks) is refused; --leave-out drops its line.
+--fix writes a new file, never SOURCE: sorted, without repeated and empty masks, shared pixels with the smaller mask. A
+fault without a safe remedy (a broken mask, a wrong size, an id with two masks) is refused; --leave-out drops its line.
 """
 
 import argparse
