@@ -12,7 +12,7 @@ from remots.formats.images import list_images
 from remots.formats.mask_source import FoundMask
 from remots.formats.mask_store import FrameMasks, MaskStore
 from remots.formats.sequence import Sequence
-from remots.masks.rle import Rle, areas, boxes
+from remots.masks.rle import Rle, areas, boxes, decode_runs
 
 CATEGORY_ID = 1
 
@@ -89,9 +89,19 @@ class TrackStore:
         self._store.add(FoundMask(frame, track_id, category_id, track_id, score, {"counts": counts}))
 
     def annotate(
-        self, video_id: int = 1, first_id: int = 1, crowd_category: int | None = None
+        self, video_id: int = 1, first_id: int = 1, crowd_category: int | None = None, is_compressed: bool = True
     ) -> Iterator[dict[str, Any]]:
-        """Yield the annotation of each track, by rising track id; those of `crowd_category` are crowds."""
+        """Yield the annotation of each track, by rising track id.
+
+        Parameters
+        ----------
+        video_id, first_id : int
+            Of the video, and of the first annotation.
+        crowd_category : int, optional
+            Tracks of this category are crowds.
+        is_compressed : bool
+            Write run lengths as a string, as results have them; else as a list, as YouTube-VIS has its ground truth.
+        """
         for number, track in enumerate(self._store.iterate_frames(), start=first_id):
             category_id = int(track.class_ids[0])
             yield {
@@ -103,7 +113,7 @@ class TrackStore:
                 "height": self._sequence.height_px,
                 "width": self._sequence.width_px,
                 "score": round(float(track.scores.mean()), 6),
-                "segmentations": self._by_frame(track, [_to_json(mask) for mask in track.masks]),
+                "segmentations": self._by_frame(track, [_to_json(mask, is_compressed) for mask in track.masks]),
                 "bboxes": self._by_frame(track, boxes(track.masks).tolist()),
                 "areas": self._by_frame(track, areas(track.masks).tolist()),
             }
@@ -136,5 +146,6 @@ def describe_video(sequence: Sequence, video_id: int = 1) -> dict[str, Any]:
     return video
 
 
-def _to_json(mask: Rle) -> dict[str, Any]:
-    return {"size": list(mask["size"]), "counts": mask["counts"].decode("ascii")}
+def _to_json(mask: Rle, is_compressed: bool) -> dict[str, Any]:
+    counts = mask["counts"].decode("ascii") if is_compressed else decode_runs(mask).tolist()
+    return {"size": list(mask["size"]), "counts": counts}

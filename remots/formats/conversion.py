@@ -130,6 +130,8 @@ def convert(sequences: list[TrackedSequence], target: str, out: Path) -> Convert
         with atomic_folder(out) as folder:
             places = [folder / f"{one.sequence.sequence}{facts.suffix}" for one in sequences]
             places = places if len(sequences) > 1 else [folder]
+            for place in places if not facts.suffix else []:
+                place.mkdir(exist_ok=True)
             done = [_write_one(path, one, target) for path, one in zip(places, sequences, strict=True)]
     losses = [
         f"{one.sequence.sequence}: {loss}" for one, (_, lost) in zip(sequences, done, strict=True) for loss in lost
@@ -321,7 +323,7 @@ def _write_coco_video(path: Path, sequences: list[TrackedSequence]) -> list[Done
         for video_id, one in enumerate(sequences, start=1):
             with closing(TrackStore(one.sequence)) as store:
                 done.append(_pass_on(one, "coco-video", partial(_store_tracks, store, used)))
-                for annotation in store.annotate(video_id, n_annotations + 1, IGNORE_CLASS_ID):
+                for annotation in store.annotate(video_id, n_annotations + 1, IGNORE_CLASS_ID, is_compressed=False):
                     file.write(("," if n_annotations else "") + "\n" + json.dumps(annotation))
                     n_annotations += 1
         categories = [{"id": class_id, "name": CLASS_NAMES[class_id]} for class_id in sorted(used)]
