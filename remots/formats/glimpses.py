@@ -1,6 +1,7 @@
 """A few images of a video, quickly: to look at, not to count on."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from remots.errors import InputError
 from remots.formats.images import list_images, read_image
 from remots.formats.video import iterate_video, to_rgb
+
+_MOST_DECODED = 250  # the usual distance of key frames
 
 
 def glimpse(frames: Path, n_images: int = 24) -> Iterator[NDArray[np.uint8]]:
@@ -57,18 +60,29 @@ def _glimpse(frames: Path, n_images: int) -> Iterator[NDArray[np.uint8]]:
 
 
 def _seek(path: Path, n_images: int) -> Iterator[NDArray[np.uint8]]:
-    """Decode one image at each of several times; go on from frame to frame where seeking fails."""
+    """Decode one image at each of several times; where one cannot seek, the images that follow one another."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        duration = stream.duration or 0
-        start = stream.start_time or 0
+        start, duration = stream.start_time or 0, stream.duration or 0
         for part in range(1, n_images + 1):
+            wanted = start + duration * part // (n_images + 1)
             try:
                 if duration:
-                    container.seek(start + duration * part // (n_images + 1), stream=stream)
-                frame = next(container.decode(stream), None)
+                    container.seek(wanted, stream=stream)  # to the key frame before it
+                image = _decode_until(container, stream, wanted)
             except FFmpegError:
-                frame = None
-            if frame is None:
                 return
-            yield to_rgb(frame)
+            if image is None:
+                return
+            yield image
+
+
+def _decode_until(
+    container: av.container.InputContainer, stream: av.VideoStream, wanted: int
+) -> NDArray[np.uint8] | None:
+    """Decode from here to a time; where key frames are far apart, only so far as does not take long."""
+    frame = None
+    for frame in islice(container.decode(stream), _MOST_DECODED):
+        if frame.pts is None or frame.pts >= wanted:
+            break
+    return None if frame is None else to_rgb(frame)

@@ -47,7 +47,7 @@ def number_for_text(identities: Iterable[Identity]) -> Numbering:
     if all(_fits(identity) for identity in people):
         return Numbering({identity: identity.object_id for identity in people} | ignored, is_renumbered=False)
     numbered = {identity: int(mots_object_ids(identity.class_id, np.array(identity.object_id))) for identity in people}
-    if len(set(numbered.values())) == len(people) and all(identity.object_id >= 0 for identity in people):
+    if len(set(numbered.values())) == len(people) and all(0 <= one.object_id < _ALL_IDS_PER_CLASS for one in people):
         return Numbering(numbered | ignored, is_renumbered=False)
     return Numbering(_count(people) | ignored, is_renumbered=True)
 
