@@ -20,7 +20,7 @@ VERBS_BY_STEP = {
     "appearance": ["crop", "initialise", "train", "embed"],
     "short-term tracker": ["warp", "histogram", "threshold-short", "associate"],
     "merging": ["threshold-merge", "merge"],
-    "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay"],
+    "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay", "excerpt", "report"],
     "help": ["config"],
 }
 EXIT_INTERRUPTED = 130

@@ -368,6 +368,21 @@ class Overlay(Section):
     trail_frames: int = Field(30, ge=0, description="length of the trail behind each person")
 
 
+class Excerpt(Section):
+    """Gather what the report shows of one sequence; at the defaults about 1.3 MB, so that 20 stay under 30 MB."""
+
+    video_kb: int = Field(600, ge=20, description="size of the small video at most, in kB; it gets as coarse as it needs")
+    video_height_px: int = Field(360, ge=64, description="larger frames are scaled down to this height for it")
+    video_frames: int = Field(
+        400, ge=1, description="frames of the small video at most; longer sequences are shown in four pieces"
+    )
+    tracks: int = Field(40, ge=1, description="tracks shown at most, the longest")
+    pictures: int = Field(8, ge=1, le=50, description="pictures of each track at most")
+    close_calls: int = Field(
+        6, ge=0, le=100, description="close calls of the merging shown on each side of θ_merge at most"
+    )
+
+
 class Scene(Section):
     """One rendered street scene (the demo's video)."""
 
@@ -441,6 +456,7 @@ class Config(Section):
     export: Export = Field(default_factory=Export)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     overlay: Overlay = Field(default_factory=Overlay)
+    excerpt: Excerpt = Field(default_factory=Excerpt)
 
     @field_validator("detectors", mode="before")
     @classmethod
