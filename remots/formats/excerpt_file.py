@@ -1,6 +1,7 @@
 """``excerpt.json``: what the report shows of one sequence, pictures and small video included."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,15 @@ def read_excerpt(path: Path | str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.pop("excerpt", None) != FORMAT or set(content) != set(SECTIONS):
         raise InputError(f"{path}: not an excerpt of this version of remots; make it again with `remots excerpt`")
     return content
+
+
+def read_excerpts(paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+    """Read the excerpts of a run, by their paths; InputError where a sequence stands there twice."""
+    excerpts = {path: read_excerpt(path) for path in paths}
+    seen: dict[str, Path] = {}
+    for path, excerpt in excerpts.items():
+        name = excerpt["sequence"]["sequence"]
+        if name in seen:
+            raise InputError(f"{path}: sequence {name} has an excerpt already, {seen[name]}; give each sequence once")
+        seen[name] = path
+    return excerpts
