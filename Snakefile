@@ -36,6 +36,7 @@ rule all:
             kind=["short", "merge"],
         ),
         [f"{RESULTS}/metrics.md"] if EVALUATED else [],
+        [f"{RESULTS}/report.html"] if TARGETS else [],
 
 
 rule ablation:

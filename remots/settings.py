@@ -371,7 +371,9 @@ class Overlay(Section):
 class Excerpt(Section):
     """Gather what the report shows of one sequence; at the defaults about 1.3 MB, so that 20 stay under 30 MB."""
 
-    video_kb: int = Field(600, ge=20, description="size of the small video at most, in kB; it gets as coarse as it needs")
+    video_kb: int = Field(
+        600, ge=20, description="size of the small video at most, in kB; it gets as coarse as it needs"
+    )
     video_height_px: int = Field(360, ge=64, description="larger frames are scaled down to this height for it")
     video_frames: int = Field(
         400, ge=1, description="frames of the small video at most; longer sequences are shown in four pieces"

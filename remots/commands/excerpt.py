@@ -1,15 +1,16 @@
 r"""Gather what the report shows of one sequence.
 
-    remots excerpt --folder results/street --out results/street/excerpt.json
+    remots excerpt --folder results/street --truth results/street/truth.parquet --out results/street/excerpt.json
 
 Reads the results of the sequence, and writes a small video, pictures of the tracks, the close calls of the merging,
-identity switches against the ground truth, figures and curves, as far as their files are there. `remots report` puts the
-excerpts of all sequences on one page.
+identity switches against the ground truth, figures and curves, as far as their files are there. `remots report` puts
+the excerpts of all sequences on one page.
 """
 
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_output
@@ -26,28 +27,29 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", required=True, type=Path, help="folder of the sequence under the results")
+    parser.add_argument("--truth", type=Path, help="truth.parquet, from remots import-truth, for the identity switches")
     parser.add_argument("--out", required=True, type=Path, help="excerpt.json to write")
     for section in (Excerpt, Merge, Evaluate):
         add_settings(parser, section)
 
 
 def run(options: argparse.Namespace) -> None:
-    settings, limits, evaluated = (read_settings(options, section) for section in (Excerpt, Merge, Evaluate))
+    settings, evaluated = read_settings(options, Excerpt), read_settings(options, Evaluate)
     folder = ResultFolder(options.folder)
+    size = (settings.video_frames, settings.video_height_px, settings.video_kb)
     with atomic_output(options.out) as temporary, Thumbnails(folder) as thumbnails:
-        sections = {
+        sections: dict[str, Any] = {
             "sequence": describe_sequence(folder),
             "counts": describe_counts(folder),
+            "video": describe_video(folder, *size),
             "thresholds": describe_thresholds(folder),
             "training": describe_trainings(folder),
-            "switches": describe_switches(folder, thumbnails, evaluated.class_id, evaluated.unlabelled),
+            "switches": describe_switches(folder, options.truth, thumbnails, evaluated.class_id, evaluated.unlabelled),
             "corrections": [],
         }
-        names = ("tracks", "n_tracks_left_out")
-        sections |= dict(zip(names, describe_tracks(folder, thumbnails, settings.tracks, settings.pictures), strict=True))
-        calls = describe_close_calls(folder, thumbnails, limits, settings.close_calls)
-        sections |= dict(zip(("merged", "apart"), calls, strict=True))
-        size = (settings.video_frames, settings.video_height_px, settings.video_kb)
-        write_excerpt(temporary, sections | {"video": describe_video(folder, *size)})
-    counts = sections["counts"]
-    logger.info("%d tracks of %s -> %s", counts["tracks"], folder.sequence.sequence, options.out)
+        sections |= describe_tracks(folder, thumbnails, settings.tracks, settings.pictures)
+        sections |= describe_close_calls(folder, thumbnails, read_settings(options, Merge), settings.close_calls)
+        write_excerpt(temporary, sections)
+    if not sections["counts"]["tracks"]:
+        logger.warning("%s: there are no tracks to show", options.folder)
+    logger.info("%d tracks of %s -> %s", sections["counts"]["tracks"], folder.sequence.sequence, options.out)

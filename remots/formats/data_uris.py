@@ -52,7 +52,7 @@ class Thumbnails:
         self._crops = ArrayReader(path, (None, None, CROP_CHANNELS), np.uint8) if folder.has("crops.npy") else None
         if self._crops is not None and len(self._crops) != len(self._masks.frames):
             raise InputError(
-                f"{path}: {len(self._crops)} crops, but there are {len(self._masks.frames)} masks; run `remots crop` again"
+                f"{path}: {len(self._crops)} crops, but {len(self._masks.frames)} masks; run `remots crop` again"
             )
 
     def of(self, mask_ids: Iterable[int]) -> list[dict[str, int | str]]:

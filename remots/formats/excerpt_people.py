@@ -1,5 +1,6 @@
 """The parts of an excerpt that show people: the tracks, the close calls of the merging, the identity switches."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -28,9 +29,7 @@ MAX_SWITCHES_WITH_PICTURES = 12
 _MERGING = ("features_inter.npy", "threshold_merge.json", "merges.parquet")
 
 
-def describe_tracks(
-    folder: ResultFolder, thumbnails: Thumbnails, n_tracks: int, n_pictures: int
-) -> tuple[list[dict[str, Any]], int]:
+def describe_tracks(folder: ResultFolder, thumbnails: Thumbnails, n_tracks: int, n_pictures: int) -> dict[str, Any]:
     """Describe the longest tracks of a sequence.
 
     Parameters
@@ -42,10 +41,9 @@ def describe_tracks(
 
     Returns
     -------
-    tracks : list of dict
-        ``id``, ``first``, ``last``, ``n_masks``, ``runs``, ``joins``, ``tracklets`` (in the order of time), ``pictures``.
-    n_left_out : int
-        How many further tracks there are.
+    dict
+        ``tracks``, a dictionary each: ``id``, ``first``, ``last``, ``n_masks``, ``runs``, ``joins``, ``tracklets`` (in
+        the order of time), ``pictures``. ``n_tracks_left_out``, how many further tracks there are.
     """
     masks = folder.masks
     chosen = choose_tracks(masks, n_tracks)
@@ -64,12 +62,12 @@ def describe_tracks(
         }
         described.append(found)
     n_all = len(np.unique(masks.track_ids[masks.track_ids >= 0]))
-    return described, n_all - len(chosen)
+    return {"tracks": described, "n_tracks_left_out": n_all - len(chosen)}
 
 
 def describe_close_calls(
     folder: ResultFolder, thumbnails: Thumbnails, limits: Merge, n_each: int
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> dict[str, list[dict[str, Any]]]:
     """Describe the decisions of the merging that were close.
 
     Parameters
@@ -84,12 +82,13 @@ def describe_close_calls(
 
     Returns
     -------
-    merged, apart : lists of dict
-        ``similarity``, ``gap_frames``, and for the ``earlier`` and the ``later`` side ``tracklet``, ``track``, ``first``,
-        ``last``, ``n_masks``, ``pictures``, ``others`` (pictures of the rest of its cluster). The closest first.
+    dict
+        ``merged`` and ``apart``, lists of dictionaries, the closest first: ``similarity``, ``gap_frames``, and for the
+        ``earlier`` and the ``later`` side ``tracklet``, ``track``, ``first``, ``last``, ``n_masks``, ``pictures``,
+        ``others`` (pictures of the rest of its cluster).
     """
     if not folder.has(*_MERGING) or not len(folder.masks.frames):
-        return [], []
+        return {"merged": [], "apart": []}
     tracklets = read_tracklets(*map(folder.file, ("short_tracklets.parquet", "features_inter.npy", "masks.parquet")))
     threshold = read_threshold(folder.file("threshold_merge.json"))
     evidence = _evidence(tracklets, threshold)
@@ -112,8 +111,8 @@ def describe_close_calls(
         tracklets.sight(folder.sequence, limits),
         n_each,
     )
-    described = [[_describe_call(call, folder.masks, thumbnails) for call in side] for side in (merged, apart)]
-    return described[0], described[1]
+    sides = {"merged": merged, "apart": apart}
+    return {name: [_describe_call(call, folder.masks, thumbnails) for call in side] for name, side in sides.items()}
 
 
 def _evidence(tracklets: Tracklets, threshold: Threshold) -> Evidence:
@@ -147,9 +146,7 @@ def _describe_call(call: CloseCall, masks: TrackedMasks, thumbnails: Thumbnails)
     }
 
 
-def _describe_side(
-    tracklet_id: int, members: list[int], masks: TrackedMasks, thumbnails: Thumbnails
-) -> dict[str, Any]:
+def _describe_side(tracklet_id: int, members: list[int], masks: TrackedMasks, thumbnails: Thumbnails) -> dict[str, Any]:
     own = np.flatnonzero(masks.tracklet_ids == tracklet_id)
     others = np.flatnonzero(np.isin(masks.tracklet_ids, [member for member in members if member != tracklet_id]))
     return {
@@ -164,13 +161,19 @@ def _describe_side(
 
 
 def describe_switches(
-    folder: ResultFolder, thumbnails: Thumbnails, class_id: int, unlabelled: Literal["count", "drop"]
+    folder: ResultFolder,
+    truth: Path | None,
+    thumbnails: Thumbnails,
+    class_id: int,
+    unlabelled: Literal["count", "drop"],
 ) -> dict[str, Any] | None:
     """Describe the identity switches of a sequence.
 
     Parameters
     ----------
     folder : ResultFolder
+    truth : Path or None
+        Table of ground truth.
     thumbnails : Thumbnails
     class_id, unlabelled
         The settings of the evaluation.
@@ -186,12 +189,14 @@ def describe_switches(
     InputError
         If the truth does not belong to the tracks.
     """
-    if not folder.has("truth.parquet"):
+    if truth is None:
         return None
     try:
-        found = find_identity_switches(match_frames(iterate_tracks_and_truth(folder, class_id), class_id, unlabelled))
+        found = find_identity_switches(
+            match_frames(iterate_tracks_and_truth(folder, truth, class_id), class_id, unlabelled)
+        )
     except ValueError as error:
-        raise InputError(f"{folder.file('truth.parquet')} against {folder.file('tracks.parquet')}: {error}") from error
+        raise InputError(f"{truth} against {folder.file('tracks.parquet')}: {error}") from error
     shown = [switch._asdict() | {"pictures": []} for switch in found[:MAX_SWITCHES]]
     for switch, row in zip(found[:MAX_SWITCHES_WITH_PICTURES], shown, strict=False):
         row["pictures"] = thumbnails.of(_masks_of_switch(switch, folder.masks))

@@ -16,14 +16,15 @@ _NO_MASKS = LabelledMasks([], [], [])
 
 
 def iterate_tracks_and_truth(
-    folder: ResultFolder, class_id: int
+    folder: ResultFolder, truth: Path, class_id: int
 ) -> Iterator[tuple[int, LabelledMasks, LabelledMasks]]:
     """Read ground truth and tracks side by side, one frame at a time.
 
     Parameters
     ----------
     folder : ResultFolder
-        With ``truth.parquet``.
+    truth : Path
+        Table of ground truth.
     class_id : int
         Class of the tracks.
 
@@ -40,9 +41,9 @@ def iterate_tracks_and_truth(
     sequence = folder.sequence
     tables = [folder.file(name) for name in ("masks.parquet", "short_tracklets.parquet", "tracks.parquet")]
     size = (sequence.height_px, sequence.width_px)
-    truth = fill_frames(_iterate_truth(folder, folder.file("truth.parquet"), size), sequence, _NO_MASKS)
+    true_masks = fill_frames(_iterate_truth(folder, truth, size), sequence, _NO_MASKS)
     results = fill_frames(_iterate_tracks(folder, tables, size, class_id), sequence, _NO_MASKS)
-    yield from zip(range(sequence.first_frame, sequence.last_frame + 1), truth, results, strict=True)
+    yield from zip(range(sequence.first_frame, sequence.last_frame + 1), true_masks, results, strict=True)
 
 
 def _iterate_truth(folder: ResultFolder, path: Path, size: tuple[int, int]) -> Iterator[tuple[int, LabelledMasks]]:

@@ -175,7 +175,9 @@ def _replay(
         own += joined
 
 
-def _pairs_of_tracks(track_ids: NDArray[np.int64], pairs: CandidatePairs) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _pairs_of_tracks(
+    track_ids: NDArray[np.int64], pairs: CandidatePairs
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the pairs of tracks of which some tracklets are a candidate pair."""
     one, other = track_ids[pairs.a], track_ids[pairs.b]
     different = (one != other) & (one >= 0) & (other >= 0)

@@ -57,7 +57,9 @@ def draw_timeline(masks: TrackedMasks, track_ids: list[int], n_frames: int) -> l
         frames, tracklets = masks.frames[own], masks.tracklet_ids[own]
         joins = frames[1:][np.diff(tracklets) != 0]
         n_tracklets = len(np.unique(tracklets))
-        rows.append(TimelineRow(track_id, _runs(frames, column_frames), _thin(joins, column_frames), end - start, n_tracklets))
+        rows.append(
+            TimelineRow(track_id, _runs(frames, column_frames), _thin(joins, column_frames), end - start, n_tracklets)
+        )
     return rows
 
 

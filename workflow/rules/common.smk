@@ -68,6 +68,11 @@ def flags(*sections):
     return lambda wildcards: written(wildcards.variant)
 
 
+def flags_of_run(*sections):
+    """The settings of a rule that belongs to the config itself and to no variant, as flags of its verb."""
+    return " ".join(format_flags(getattr(SETTINGS, section)) for section in sections)
+
+
 def flags_of_training(stage):
     """The settings of a training as flags of `train`; without any steps where `adapt` in the config leaves it out."""
     settings = flags("train")
@@ -211,6 +216,11 @@ def of_training_sequences(name):
         return [f"{home(wildcards.variant, file)}{row.sequence}/{name}" for row in rows]
 
     return paths
+
+
+def truth_to_compare(wildcards):
+    """The ground truth of a target that has one, as an input; nothing for others."""
+    return of_sequence("truth.parquet")(wildcards) if wildcards.sequence in EVALUATED else []
 
 
 def evaluations_of_variants(wildcards):
