@@ -220,7 +220,7 @@ def of_training_sequences(name):
 
 def truth_to_compare(wildcards):
     """The ground truth of a target that has one, as an input; nothing for others."""
-    return of_sequence("truth.parquet")(wildcards) if wildcards.sequence in EVALUATED else []
+    return f"{RESULTS}/{wildcards.sequence}/truth.parquet" if wildcards.sequence in EVALUATED else []
 
 
 def evaluations_of_variants(wildcards):
