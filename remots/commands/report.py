@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         cells = MetricsTable(header(), format_cells(table))
         page = render_page(PageData(options.title, __version__, list(excerpts.values()), cells, costs))
     except (ValueError, KeyError) as error:
-        raise InputError(f"{', '.join(map(str, options.evaluations + options.excerpts))}: {error}") from error
+        raise InputError(f"{', '.join(map(str, options.excerpts + options.evaluations))}: {error}") from error
     with atomic_output(options.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
     if not excerpts:

@@ -24,9 +24,18 @@ class ResultFolder:
     ----------
     path : Path
         For instance ``results/street``; its files bear the names of ARCHITECTURE.md.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder.
     """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        if not self.path.is_dir():
+            raise InputError(f"{self.path}: no such folder; give the folder of a sequence under the results")
 
     def file(self, name: str) -> Path:
         """Give the path of a file by its name."""
@@ -38,9 +47,7 @@ class ResultFolder:
 
     @cached_property
     def sequence(self) -> Sequence:
-        """What ``sequence.json`` says; InputError where the folder is none of a sequence."""
-        if not self.path.is_dir():
-            raise InputError(f"{self.path}: no such folder; give the folder of a sequence under the results")
+        """What ``sequence.json`` says; InputError where it is missing or malformed."""
         return read_sequence(self.file("sequence.json"))
 
     @cached_property

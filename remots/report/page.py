@@ -5,7 +5,7 @@ from importlib.resources import files
 from itertools import chain
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, UndefinedError
 
 from remots.report.colours import readable_on, track_colour
 
@@ -99,17 +99,21 @@ def render_page(data: PageData) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals |= {"track_style": track_style, "timeline_path": timeline_path, "tick_path": tick_path}
     environment.filters |= {"number": _number, "duration": _duration}
-    scores = {row[0]: dict(zip(data.table.header, row, strict=True)) for row in data.table.rows}
-    costs = {name: order_costs(steps) for name, steps in data.costs.items()}
-    return environment.from_string(parts["html"]).render(
-        data=data,
-        style=parts["css"],
-        script=parts["js"],
-        scores=scores,
-        costs=costs,
-        total=sum_costs(data.costs),
-        remarks=find_remarks(data.excerpts),
-    )
+    shown = {
+        "data": data,
+        "style": parts["css"],
+        "script": parts["js"],
+        "scores": {row[0]: dict(zip(data.table.header, row, strict=True)) for row in data.table.rows},
+        "costs": {name: order_costs(steps) for name, steps in data.costs.items()},
+        "total": sum_costs(data.costs),
+        "remarks": find_remarks(data.excerpts),
+    }
+    try:
+        return environment.from_string(parts["html"]).render(shown)
+    except (UndefinedError, TypeError) as error:
+        raise ValueError(
+            f"an excerpt lacks what the page shows ({error}); make it again with `remots excerpt`"
+        ) from error
 
 
 def order_costs(costs: Sequence[Cost]) -> list[tuple[str, Cost]]:

@@ -11,6 +11,7 @@ from remots.report.figures import DIFFERENT_PEOPLE, SAME_PERSON, SOFT, house_sty
 
 STAGES = {"intra": ("intra-frame", DIFFERENT_PEOPLE), "inter": ("inter-short-tracklet", SAME_PERSON)}
 SIZE = (7.6, 2.5)  # in inches
+MARGINS = {"left": 0.07, "right": 0.99, "bottom": 0.2, "top": 0.88, "wspace": 0.24}
 SMOOTHED_SHARE = 0.1  # of the steps, for the mean along the curve of the loss
 
 
@@ -29,8 +30,8 @@ def draw_training(curves: Mapping[str, pd.DataFrame]) -> Figure:
         curve on held-out people. Stages without a step are left out.
     """
     with house_style():
-        figure = Figure(figsize=SIZE, dpi=200, layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure = Figure(figsize=SIZE, dpi=200)
+        left, right = figure.subplots(1, 2, gridspec_kw=MARGINS)
         for stage, (name, colour) in STAGES.items():
             if stage in curves and len(curves[stage]):
                 _draw_loss(left, curves[stage], name, colour)

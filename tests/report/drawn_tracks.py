@@ -14,6 +14,8 @@ def draw_tracks(*rows: str) -> TrackedMasks:
         for track, row in enumerate(rows, start=1)
         if frame <= len(row) and row[frame - 1] != "."
     ]
-    frames, tracks, tracklets = (np.array(column, np.int64) for column in (zip(*found, strict=True) if found else ((),) * 3))
+    frames, tracks, tracklets = (
+        np.array(column, np.int64) for column in (zip(*found, strict=True) if found else ((),) * 3)
+    )
     boxes = np.tile(np.array([[0, 0, 10, 30]], np.int64), (len(found), 1))
     return TrackedMasks(frames, boxes, 100 + frames, tracklets, tracks)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_runs_of_a_short_video_cover_exactly_the_frames_of_the_track(rows):
         assert covered == masks.frames[masks.of_track(row.track_id)].tolist()
         letters = rows[row.track_id - 1]
         seen = [(frame, letters[frame - 1]) for frame in covered]
-        changes = [frame for (_, before), (frame, now) in zip(seen, seen[1:], strict=False) if before != now]
+        changes = [frame for (_, before), (frame, now) in pairwise(seen) if before != now]
         assert row.joins == changes
 
 
