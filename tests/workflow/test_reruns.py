@@ -9,7 +9,7 @@ from tests.workflow.conftest import Workplace
 
 pytestmark = pytest.mark.workflow
 
-AFTER_MERGE = {"export", "evaluate", "tabulate", "overlay"}
+AFTER_MERGE = {"export", "evaluate", "tabulate", "overlay", "excerpt", "report"}
 AFTER_ASSOCIATE = {
     "train_inter",
     "embed",
@@ -37,6 +37,7 @@ def test_every_result_is_there_after_one_run(finished: Workplace) -> None:
     for kind in ["short", "merge"]:
         for suffix in ["png", "svg"]:
             assert (results / "plaza" / "figures" / f"threshold_{kind}.{suffix}").stat().st_size > 0
+    assert (results / "report.html").stat().st_size > 100_000
     assert "combined" in (results / "metrics.md").read_text()
     assert not list(results.rglob(".*partial*"))
 
