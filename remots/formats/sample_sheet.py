@@ -54,6 +54,11 @@ class SampleRow(BaseModel):
     last_frame: Annotated[int | None, BeforeValidator(_empty_is_none)] = Field(
         None, ge=1, description="last frame to use; empty: to the end"
     )
+    corrections: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+        None,
+        description="corrections by hand, which merging obeys (docs/corrections.md); empty: `corrections.tsv` in the "
+        "folder of the sequence's results, where there is one",
+    )
     detection_jobs: Annotated[int, BeforeValidator(_empty_is_one)] = Field(
         1, ge=1, description="parts of the video in which a network detects side by side, each on its own GPU; empty: 1"
     )

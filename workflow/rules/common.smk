@@ -192,6 +192,23 @@ def of_detectors(wildcards):
     return [f"{folder}/{name}.parquet" for name in DETECTORS[wildcards.sequence]]
 
 
+def corrections_of(wildcards):
+    """The corrections by hand, where there are some: those of the sample sheet, or a file beside the results.
+
+    They name tracklets by number, so they hold wherever the short tracklets are those of the config itself.
+    """
+    if home(wildcards.variant, "short_tracklets.parquet") != home("", "short_tracklets.parquet"):
+        return []
+    named = SAMPLES[wildcards.sequence].corrections
+    beside = f"{RESULTS}/{wildcards.sequence}/corrections.tsv"
+    return named or (beside if Path(beside).is_file() else [])
+
+
+def flag_of_corrections(wildcards, input):
+    """The corrections as a flag of `merge`."""
+    return f"--corrections {shlex.quote(str(input.corrections))}" if input.corrections else ""
+
+
 def masks_to_crop(wildcards):
     """What is cut out of the frames: the masks, and for training sequences the true ones."""
     return of_sequence("truth.parquet" if wildcards.sequence in TRAINING else "masks.parquet")(wildcards)
