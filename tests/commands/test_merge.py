@@ -59,7 +59,7 @@ def write_corrections(folder, capsys, *lines):
 def test_corrections_are_obeyed_and_known_to_what_follows(tmp_path, capsys):
     people = write_walkers(tmp_path, hidden={(3, 0), (5, 1), (6, 1)})
     run_until(tmp_path, "merge")
-    rows = ["cannot_link\t0\t2", "split\t2\t\t6", "must_link\t2@6\t0", "drop\t3"]
+    rows = ["cannot_link\t0\t2@4", "split\t2\t\t6", "must_link\t2@6\t0", "drop\t3"]
     write_corrections(tmp_path, capsys, *rows)
     assert run_verb(tmp_path, "merge", **FILES, corrections="corrections.tsv") == 0
     tracks = read_table(tmp_path / "tracks.parquet", "tracks")
