@@ -21,6 +21,8 @@ VERBS_BY_STEP = {
     "short-term tracker": ["warp", "histogram", "threshold-short", "associate"],
     "merging": ["threshold-merge", "merge"],
     "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay"],
+    "files of others": ["convert", "validate"],
+    "to begin": ["new", "get"],
     "help": ["config"],
 }
 EXIT_INTERRUPTED = 130
