@@ -16,9 +16,9 @@ from remots.errors import InputError
 
 VERBS_BY_STEP = {
     "scene": ["render"],
-    "masks": ["probe", "import-truth", "detect", "join", "fuse"],
+    "masks": ["probe", "import-truth", "detect", "join", "fuse", "import-tracklets"],
     "appearance": ["crop", "initialise", "train", "embed"],
-    "short-term tracker": ["warp", "histogram", "threshold-short", "associate"],
+    "short-term tracker": ["warp", "histogram", "threshold-short", "associate", "refine"],
     "merging": ["threshold-merge", "merge"],
     "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay"],
     "files of others": ["convert", "validate"],

@@ -35,6 +35,7 @@ except InputError as error:
 RESULTS = SETTINGS.results
 TARGETS = [name for name, row in SAMPLES.items() if row.split == "target"]
 TRAINING = [name for name, row in SAMPLES.items() if row.split == "train"]
+REFINED = [name for name in TARGETS if SAMPLES[name].tracklets]  # tracks of another tracker are given
 EVALUATED = [name for name in TARGETS if SAMPLES[name].ground_truth]
 # What stands in the sample sheet, by the name of the detections: a detector of the config, or a file with masks.
 DETECTORS = {name: detector_names(SAMPLES[name]) for name in TARGETS}
