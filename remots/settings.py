@@ -115,6 +115,16 @@ class Fuse(Section):
     min_score: float = Field(0.5, ge=0, le=1, description="detections with a lower score do not take part")
 
 
+class ImportTracklets(Section):
+    """Read the tracks of another tracker (column `tracklets` of the sample sheet), in the place of the fusion."""
+
+    class_id: Literal[1, 2] = Field(2, description="class of the tracks to read (2 = pedestrian, 1 = car)")
+    min_box_iou: float = Field(
+        0.5, gt=0, le=1, description="a box takes the mask of a detection if their boxes overlap by this IoU or more"
+    )
+    min_area_px: int = Field(30, ge=1, description="masks of which fewer pixels are left are dropped")
+
+
 class Crop(Section):
     """Cut each mask out of its frame once, at the size that the encoder sees."""
 
@@ -310,6 +320,21 @@ class Associate(Section):
     )
 
 
+class Refine(Section):
+    """Split the tracks of another tracker where their own looks say that two people were joined."""
+
+    split_share: float = Field(
+        0.02,
+        ge=0,
+        le=0.5,
+        description="a track is split where what comes before and after a step is less alike than all but this share "
+        "of what surely is one person over such a gap; 0 splits none",
+    )
+    max_gap_frames: int | None = Field(
+        None, ge=1, description="steps over longer gaps are split, whatever the looks; empty: none is"
+    )
+
+
 class ThresholdMerge(Section):
     """θ_merge, the similarity under which tracklets are never merged (paper 2.5)."""
 
@@ -444,6 +469,7 @@ class Config(Section):
         "and detectors of your own under another name: see `detectors.NAME`",
     )
     fuse: Fuse = Field(default_factory=Fuse)
+    import_tracklets: ImportTracklets = Field(default_factory=ImportTracklets)
     crop: Crop = Field(default_factory=Crop)
     initialise: Initialise = Field(default_factory=Initialise)
     adapt: Adapt = Field(default_factory=Adapt)
@@ -453,6 +479,7 @@ class Config(Section):
     histogram: Histogram = Field(default_factory=Histogram)
     threshold_short: ThresholdShort = Field(default_factory=ThresholdShort)
     associate: Associate = Field(default_factory=Associate)
+    refine: Refine = Field(default_factory=Refine)
     threshold_merge: ThresholdMerge = Field(default_factory=ThresholdMerge)
     merge: Merge = Field(default_factory=Merge)
     export: Export = Field(default_factory=Export)

@@ -14,6 +14,7 @@ from typing import Any
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_output
+from remots.formats.corrections import read_correction_cells
 from remots.formats.data_uris import Thumbnails
 from remots.formats.excerpt_file import write_excerpt
 from remots.formats.excerpt_people import describe_close_calls, describe_switches, describe_tracks
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", required=True, type=Path, help="folder of the sequence under the results")
     parser.add_argument("--truth", type=Path, help="truth.parquet, from remots import-truth, for the identity switches")
+    parser.add_argument("--corrections", type=Path, help="corrections.tsv that the merging obeyed")
     parser.add_argument("--out", required=True, type=Path, help="excerpt.json to write")
     for section in (Excerpt, Merge, Evaluate):
         add_settings(parser, section)
@@ -45,10 +47,12 @@ def run(options: argparse.Namespace) -> None:
             "thresholds": describe_thresholds(folder),
             "training": describe_trainings(folder),
             "switches": describe_switches(folder, options.truth, thumbnails, evaluated.class_id, evaluated.unlabelled),
-            "corrections": [],
+            "corrections": read_correction_cells(options.corrections) if options.corrections else [],
+            "tracklets_digest": folder.tracklets_digest,
         }
         sections |= describe_tracks(folder, thumbnails, settings.tracks, settings.pictures)
-        sections |= describe_close_calls(folder, thumbnails, read_settings(options, Merge), settings.close_calls)
+        limits = read_settings(options, Merge)
+        sections |= describe_close_calls(folder, options.corrections, thumbnails, limits, settings.close_calls)
         write_excerpt(temporary, sections)
     if not sections["counts"]["tracks"]:
         logger.warning("%s: there are no tracks to show", options.folder)

@@ -38,7 +38,7 @@ class CocoVideoWriter:
     def __init__(self, sequence: Sequence, category_name: str) -> None:
         self._sequence = sequence
         self._category_name = category_name
-        self._store = MaskStore(sequence.height_px, sequence.width_px)
+        self._store = TrackStore(sequence)
         self.n_tracks = 0
 
     def add(
@@ -46,8 +46,7 @@ class CocoVideoWriter:
     ) -> None:
         """Add masks of one frame (1-based); frames come in rising order."""
         for track_id, score, own in zip(track_ids.tolist(), scores.tolist(), counts, strict=True):
-            # The store sorts by its first key; here that is the track.
-            self._store.add(FoundMask(frame, track_id, CATEGORY_ID, track_id, score, {"counts": own}))
+            self._store.add(frame, track_id, CATEGORY_ID, score, own)
 
     @property
     def n_masks(self) -> int:
@@ -57,40 +56,50 @@ class CocoVideoWriter:
     def write(self, path: Path | str) -> None:
         """Write the file (a temporary name: see `remots.formats.atomic`)."""
         head = {
-            "videos": [self._describe_video()],
+            "videos": [describe_video(self._sequence)],
             "categories": [{"id": CATEGORY_ID, "name": self._category_name}],
         }
         with Path(path).open("w", encoding="ascii") as file:
             file.write(json.dumps(head)[:-1] + ', "annotations": [')
-            for number, annotation in enumerate(self._annotations(), start=1):
+            for number, annotation in enumerate(self._store.annotate(), start=1):
                 file.write(("," if number > 1 else "") + "\n" + json.dumps(annotation))
+                self.n_tracks = number
             file.write("\n]}\n")
 
-    def _describe_video(self) -> dict[str, Any]:
-        sequence = self._sequence
-        video = {
-            "id": 1,
-            "name": sequence.sequence,
-            "height": sequence.height_px,
-            "width": sequence.width_px,
-            "length": sequence.n_frames,
-            "first_frame": sequence.first_frame,
-            "fps": sequence.fps,
-        }
-        if sequence.kind == "images" and Path(sequence.frames).is_dir():
-            images = list_images(sequence.frames)[sequence.first_frame - 1 : sequence.last_frame]
-            video["file_names"] = [image.name for image in images]
-        return video
+    def __enter__(self) -> "CocoVideoWriter":
+        return self
 
-    def _annotations(self) -> Iterator[dict[str, Any]]:
-        for track in self._store.iterate_frames():
-            self.n_tracks += 1
+    def __exit__(self, *_error: object) -> None:
+        self._store.close()
+
+
+class TrackStore:
+    """The masks of one video in a temporary file, to be read track by track; close it at the end."""
+
+    def __init__(self, sequence: Sequence) -> None:
+        self._sequence = sequence
+        self._store = MaskStore(sequence.height_px, sequence.width_px)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def add(self, frame: int, track_id: int, category_id: int, score: float, counts: bytes) -> None:
+        """Add a mask of a frame (1-based); frames of a track come in rising order."""
+        # The store sorts by its first key; here that is the track.
+        self._store.add(FoundMask(frame, track_id, category_id, track_id, score, {"counts": counts}))
+
+    def annotate(
+        self, video_id: int = 1, first_id: int = 1, crowd_category: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the annotation of each track, by rising track id; those of `crowd_category` are crowds."""
+        for number, track in enumerate(self._store.iterate_frames(), start=first_id):
+            category_id = int(track.class_ids[0])
             yield {
-                "id": self.n_tracks,
+                "id": number,
                 "track_id": int(track.object_ids[0]),
-                "video_id": 1,
-                "category_id": CATEGORY_ID,
-                "iscrowd": 0,
+                "video_id": video_id,
+                "category_id": category_id,
+                "iscrowd": int(category_id == crowd_category),
                 "height": self._sequence.height_px,
                 "width": self._sequence.width_px,
                 "score": round(float(track.scores.mean()), 6),
@@ -105,11 +114,26 @@ class CocoVideoWriter:
             listed[frame - self._sequence.first_frame] = value
         return listed
 
-    def __enter__(self) -> "CocoVideoWriter":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
+    def close(self) -> None:
+        """Remove the temporary file."""
         self._store.__exit__(None, None, None)
+
+
+def describe_video(sequence: Sequence, video_id: int = 1) -> dict[str, Any]:
+    """Describe a video for the list ``videos``; the names of its images are there where they are known."""
+    video = {
+        "id": video_id,
+        "name": sequence.sequence,
+        "height": sequence.height_px,
+        "width": sequence.width_px,
+        "length": sequence.n_frames,
+        "first_frame": sequence.first_frame,
+        "fps": sequence.fps,
+    }
+    if sequence.kind == "images" and Path(sequence.frames).is_dir():
+        images = list_images(sequence.frames)[sequence.first_frame - 1 : sequence.last_frame]
+        video["file_names"] = [image.name for image in images]
+    return video
 
 
 def _to_json(mask: Rle) -> dict[str, Any]:

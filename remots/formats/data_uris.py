@@ -47,7 +47,7 @@ class Thumbnails:
     """
 
     def __init__(self, folder: ResultFolder) -> None:
-        self._masks = folder.masks
+        self._masks, self._name = folder.masks, folder.name_tracklet
         path = folder.file("crops.npy")
         self._crops = ArrayReader(path, (None, None, CROP_CHANNELS), np.uint8) if folder.has("crops.npy") else None
         if self._crops is not None and len(self._crops) != len(self._masks.frames):
@@ -60,7 +60,7 @@ class Thumbnails:
         return [
             {
                 "frame": int(self._masks.frames[mask_id]),
-                "tracklet": str(self._masks.tracklet_ids[mask_id]),
+                "tracklet": self._name(int(self._masks.tracklet_ids[mask_id])),
                 "picture": self._draw(mask_id),
             }
             for mask_id in mask_ids

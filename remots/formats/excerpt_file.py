@@ -10,7 +10,7 @@ from remots.errors import InputError
 FORMAT = 1
 SECTIONS = (
     *("sequence", "counts", "video", "tracks", "n_tracks_left_out", "merged", "apart", "switches"),
-    *("thresholds", "training", "corrections"),
+    *("thresholds", "training", "corrections", "tracklets_digest"),
 )
 
 

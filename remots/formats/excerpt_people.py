@@ -57,7 +57,7 @@ def describe_tracks(folder: ResultFolder, thumbnails: Thumbnails, n_tracks: int,
             "n_masks": row.n_masks,
             "runs": row.runs,
             "joins": row.joins,
-            "tracklets": list(dict.fromkeys(map(str, masks.tracklet_ids[own].tolist()))),
+            "tracklets": list(dict.fromkeys(map(folder.name_tracklet, masks.tracklet_ids[own].tolist()))),
             "pictures": thumbnails.of(choose_masks(masks, own, n_pictures)),
         }
         described.append(found)
@@ -66,7 +66,7 @@ def describe_tracks(folder: ResultFolder, thumbnails: Thumbnails, n_tracks: int,
 
 
 def describe_close_calls(
-    folder: ResultFolder, thumbnails: Thumbnails, limits: Merge, n_each: int
+    folder: ResultFolder, corrections: Path | None, thumbnails: Thumbnails, limits: Merge, n_each: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Describe the decisions of the merging that were close.
 
@@ -74,6 +74,8 @@ def describe_close_calls(
     ----------
     folder : ResultFolder
         Where it lacks a file of the merging, nothing is known.
+    corrections : Path or None
+        What the merging obeyed. What was asked for there is no close call.
     thumbnails : Thumbnails
     limits : Merge
         The settings of the merging.
@@ -89,7 +91,8 @@ def describe_close_calls(
     """
     if not folder.has(*_MERGING) or not len(folder.masks.frames):
         return {"merged": [], "apart": []}
-    tracklets = read_tracklets(*map(folder.file, ("short_tracklets.parquet", "features_inter.npy", "masks.parquet")))
+    features, masks = folder.file("features_inter.npy"), folder.file("masks.parquet")
+    tracklets = read_tracklets(folder.file("short_tracklets.parquet"), features, masks, corrections)
     threshold = read_threshold(folder.file("threshold_merge.json"))
     evidence = _evidence(tracklets, threshold)
     merged = find_merged_calls(
@@ -99,6 +102,7 @@ def describe_close_calls(
         threshold.value,
         evidence,
         n_each,
+        n_by_hand=len(tracklets.corrections.must_links),
     )
     apart = find_apart_calls(
         _track_of_tracklet(folder.masks, tracklets.ranges.n_tracklets),
@@ -110,9 +114,10 @@ def describe_close_calls(
         evidence,
         tracklets.sight(folder.sequence, limits),
         n_each,
+        tracklets.corrections.cannot_links,
     )
     sides = {"merged": merged, "apart": apart}
-    return {name: [_describe_call(call, folder.masks, thumbnails) for call in side] for name, side in sides.items()}
+    return {name: [_describe_call(call, folder, thumbnails) for call in side] for name, side in sides.items()}
 
 
 def _evidence(tracklets: Tracklets, threshold: Threshold) -> Evidence:
@@ -137,20 +142,23 @@ def _track_of_tracklet(masks: TrackedMasks, n_tracklets: int) -> NDArray[np.int6
     return track_ids
 
 
-def _describe_call(call: CloseCall, masks: TrackedMasks, thumbnails: Thumbnails) -> dict[str, Any]:
+def _describe_call(call: CloseCall, folder: ResultFolder, thumbnails: Thumbnails) -> dict[str, Any]:
     return {
         "similarity": call.similarity,
         "gap_frames": call.gap_frames,
-        "earlier": _describe_side(call.earlier, call.earlier_members, masks, thumbnails),
-        "later": _describe_side(call.later, call.later_members, masks, thumbnails),
+        "earlier": _describe_side(call.earlier, call.earlier_members, folder, thumbnails),
+        "later": _describe_side(call.later, call.later_members, folder, thumbnails),
     }
 
 
-def _describe_side(tracklet_id: int, members: list[int], masks: TrackedMasks, thumbnails: Thumbnails) -> dict[str, Any]:
+def _describe_side(
+    tracklet_id: int, members: list[int], folder: ResultFolder, thumbnails: Thumbnails
+) -> dict[str, Any]:
+    masks = folder.masks
     own = np.flatnonzero(masks.tracklet_ids == tracklet_id)
     others = np.flatnonzero(np.isin(masks.tracklet_ids, [member for member in members if member != tracklet_id]))
     return {
-        "tracklet": str(tracklet_id),
+        "tracklet": folder.name_tracklet(tracklet_id),
         "track": int(masks.track_ids[own[0]]),
         "first": int(masks.frames[own[0]]),
         "last": int(masks.frames[own[-1]]),

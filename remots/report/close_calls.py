@@ -48,6 +48,7 @@ def find_merged_calls(
     theta_merge: float,
     evidence: Evidence,
     n_most: int,
+    n_by_hand: int = 0,
 ) -> list[CloseCall]:
     """Find the merges that had the least evidence.
 
@@ -60,18 +61,20 @@ def find_merged_calls(
         Masks of each short tracklet.
     ranges : RangeTable
     theta_merge : float
-        Merges with less evidence than this were asked for by hand and are passed over.
+        No merge was made with less evidence than this.
     evidence : Evidence
         What the merging went by.
     n_most : int
         How many at most.
+    n_by_hand : int
+        So many merges at the start of the list were asked for by hand, and are passed over.
 
     Returns
     -------
     list of CloseCall
         The least similar first.
     """
-    clusters = list(_replay(merges[0], merges[1], max(0, len(merges[0]) - _N_LAST_MERGES)))
+    clusters = list(_replay(merges[0], merges[1], max(n_by_hand, len(merges[0]) - _N_LAST_MERGES)))
     one, other = ([pair[side] for pair in clusters] for side in (0, 1))
     distances = merges[2][len(merges[2]) - len(clusters) :]
     return _closest(one, other, distances, sizes, ranges, evidence, (theta_merge, np.inf), None, n_most)
@@ -87,6 +90,7 @@ def find_apart_calls(
     evidence: Evidence,
     sight: Sight | None,
     n_most: int,
+    cannot_links: NDArray[np.int64] | None = None,
 ) -> list[CloseCall]:
     """Find the tracks that lacked the least to be merged.
 
@@ -98,13 +102,15 @@ def find_apart_calls(
         As for `remots.merging.linkage.merge_tracklets`.
     n_most : int
         How many at most.
+    cannot_links : ndarray of int64, shape (n_cannot_links, 2), optional
+        Short tracklets that are different people by hand: their tracks are passed over.
 
     Returns
     -------
     list of CloseCall
         Pairs of tracks that nothing but the threshold keeps apart, the most similar first.
     """
-    a, b = _pairs_of_tracks(track_ids, find_candidate_pairs(ranges, max_gap_frames, sight))
+    a, b = _pairs_of_tracks(track_ids, find_candidate_pairs(ranges, max_gap_frames, sight), cannot_links)
     n_tracks = int(track_ids.max(initial=-1)) + 1
     track_sums, track_sizes = np.zeros((n_tracks, sums.shape[1]), np.float32), np.zeros(n_tracks, np.int64)
     belongs = track_ids >= 0
@@ -176,13 +182,16 @@ def _replay(
 
 
 def _pairs_of_tracks(
-    track_ids: NDArray[np.int64], pairs: CandidatePairs
+    track_ids: NDArray[np.int64], pairs: CandidatePairs, cannot_links: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Find the pairs of tracks of which some tracklets are a candidate pair."""
+    """Find the pairs of tracks of which some tracklets are a candidate pair, and none are different people by hand."""
     one, other = track_ids[pairs.a], track_ids[pairs.b]
     different = (one != other) & (one >= 0) & (other >= 0)
     n_tracks = int(track_ids.max(initial=0)) + 1
     keys = np.unique(np.minimum(one, other)[different] * n_tracks + np.maximum(one, other)[different])
+    if cannot_links is not None:
+        parted = np.sort(track_ids[cannot_links], axis=1)
+        keys = np.setdiff1d(keys, parted[:, 0] * n_tracks + parted[:, 1])
     low, high = np.divmod(keys, n_tracks)
     return low.astype(np.int32), high.astype(np.int32)
 

@@ -105,7 +105,8 @@
   function toTsv(number) {
     const clean = text => String(text).replace(/\s+/g, " ").trim();
     const lines = [...rowsOf[number].values()].map(found => HEADER.map(name => clean(found[name] ?? "")).join("\t"));
-    return [HEADER.join("\t"), ...lines].join("\n") + "\n";
+    const digest = `# tracklets: ${sections[number].dataset.digest}`; // of which the numbers are
+    return [digest, HEADER.join("\t"), ...lines].join("\n") + "\n";
   }
 
   function save(number) {

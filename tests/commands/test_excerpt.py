@@ -87,6 +87,26 @@ def test_settings_bound_what_is_shown(folder):
     assert "pieces" in found["video"]["words"]
 
 
+def test_what_was_corrected_is_shown_and_is_no_close_call_any_more(folder):
+    # Short tracklets 0 and 1 are seen in frames 1 to 3, 2 and 3 in 6 to 8; each of the people keeps its track.
+    before = excerpt(folder, "--close-calls", "100")
+    rows = ["must_link\t2@6\t0\t\tmine", "cannot_link\t1\t3\t\t", "split\t2\t\t7\ttwo", "drop\t2@7\t\t\t"]
+    corrections = folder / "corrections.tsv"
+    head = [f"# tracklets: {before['tracklets_digest']}", "action\ta\tb\tframe\tnote"]
+    corrections.write_text("\n".join([*head, *rows]) + "\n")
+    files = {"short_tracklets": "short_tracklets.parquet", "features": "features.npy", "masks": "masks.parquet"}
+    files |= {"threshold": "threshold_merge.json", "corrections": "corrections.tsv", "out": "tracks.parquet"}
+    assert run_verb(folder, "merge", **files, sequence="sequence.json", merges="merges.parquet") == 0
+    found = excerpt(folder, "--close-calls", "100", "--corrections", str(corrections))
+    assert found["tracklets_digest"] == before["tracklets_digest"]
+    assert ["\t".join(row.values()) for row in found["corrections"]] == [row.ljust(len(row)) for row in rows]
+    assert found["counts"]["without_track"] == 2
+    assert {"0", "2@6"} in [set(track["tracklets"]) for track in found["tracks"]]
+    pairs = [{call["earlier"]["tracklet"], call["later"]["tracklet"]} for call in found["merged"] + found["apart"]]
+    assert {"1", "3"} not in pairs
+    assert {"0", "2@6"} not in pairs
+
+
 @pytest.mark.parametrize(
     "missing", ["crops.npy", "features_inter.npy", "histograms_intra.npz", "training_intra.csv", "merges.parquet"]
 )

@@ -37,6 +37,7 @@ def excerpt(name="street", **changes):
         "thresholds": [{"kind": "merge", "figure": "data:image/svg+xml;base64,AAAA", **threshold}],
         "training": {"words": ["It took 9 steps."], "figure": None},
         "corrections": [],
+        "tracklets_digest": "3f9a1c07be52",
     } | changes
 
 

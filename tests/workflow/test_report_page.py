@@ -4,8 +4,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from remots.cli import main
+from remots.formats.result_folder import ResultFolder
 from tests.workflow.browser import Browser, find_browser, open_browser
 from tests.workflow.conftest import Workplace
 
@@ -79,6 +82,15 @@ def test_the_video_plays_and_follows_a_click_on_the_timeline(browser: Browser, p
     assert not browser.run("return document.querySelector('.sequence.current .playhead').hidden")
 
 
+def saved_file(browser: Browser) -> Path:
+    """What the page has saved; it waits for it."""
+    saved = browser.downloads / "corrections.tsv"
+    deadline = time.monotonic() + 20
+    while not saved.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return saved
+
+
 def test_what_is_clicked_is_saved_as_corrections(browser: Browser, page: Path) -> None:
     browser.open(page, LAPTOP, "light")
     assert browser.run("return document.querySelector('.tray').hidden")
@@ -102,18 +114,30 @@ def test_what_is_clicked_is_saved_as_corrections(browser: Browser, page: Path) -
         "const note = document.querySelector('.sequence.current .rows tbody input');"
         "note.value = ' two\\tpeople '; note.dispatchEvent(new Event('change'))"
     )
+    digest = ResultFolder(page.parent / "plaza").tracklets_digest
     click(browser, ".save")
-    saved = browser.downloads / "corrections.tsv"
-    deadline = time.monotonic() + 20
-    while not saved.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    saved = saved_file(browser)
     assert saved.read_text() == (
+        f"# tracklets: {digest}\n"
         "action\ta\tb\tframe\tnote\n"
         f"cannot_link\t{pair[0]}\t{pair[1]}\t\ttwo people\n"
         f"drop\t{dropped}\t\t\t\n"
         "split\t3\t\t9\t\n"
     )
     assert browser.run("return document.querySelector('.tray').hidden"), "what is saved need not be saved again"
+    saved.unlink()
+    for _ in range(2):  # the split and the drop
+        click(browser, ".rows tbody tr:last-child button")
+    click(browser, ".save")
+    results = page.parent / "plaza"
+    tables = {"short-tracklets": "short_tracklets.parquet", "features": "features_inter.npy", "masks": "masks.parquet"}
+    tables |= {"sequence": "sequence.json", "threshold": "threshold_merge.json"}
+    words = [word for name, file in tables.items() for word in (f"--{name}", str(results / file))]
+    out = {name: browser.downloads / f"{name}.parquet" for name in ("out", "merges")}
+    words += [word for name, file in out.items() for word in (f"--{name}", str(file))]
+    assert main(["merge", *words, "--corrections", str(saved_file(browser))]) == 0
+    track_of = dict(pd.read_parquet(out["out"])[["tracklet_id", "track_id"]].to_numpy().tolist())
+    assert track_of[int(pair[0])] != track_of[int(pair[1])]
     assert browser.complaints() == []
 
 

@@ -35,6 +35,7 @@ except InputError as error:
 RESULTS = SETTINGS.results
 TARGETS = [name for name, row in SAMPLES.items() if row.split == "target"]
 TRAINING = [name for name, row in SAMPLES.items() if row.split == "train"]
+REFINED = [name for name in TARGETS if SAMPLES[name].tracklets]  # tracks of another tracker are given
 EVALUATED = [name for name in TARGETS if SAMPLES[name].ground_truth]
 # What stands in the sample sheet, by the name of the detections: a detector of the config, or a file with masks.
 DETECTORS = {name: detector_names(SAMPLES[name]) for name in TARGETS}
@@ -195,6 +196,24 @@ def of_detectors(wildcards):
     """The detections of each detector of a sequence."""
     folder = f"{home(wildcards.variant, 'detections')}{wildcards.sequence}/detections"
     return [f"{folder}/{name}.parquet" for name in DETECTORS[wildcards.sequence]]
+
+
+def corrections_of(wildcards):
+    """The corrections by hand, where there are some: those of the sample sheet, or a file beside the results.
+
+    They name tracklets by number, so they hold wherever the short tracklets are those of the config itself.
+    """
+    variant = getattr(wildcards, "variant", "")  # the report is of the config itself
+    if home(variant, "short_tracklets.parquet") != home("", "short_tracklets.parquet"):
+        return []
+    named = SAMPLES[wildcards.sequence].corrections
+    beside = f"{RESULTS}/{wildcards.sequence}/corrections.tsv"
+    return named or (beside if Path(beside).is_file() else [])
+
+
+def flag_of_corrections(wildcards, input):
+    """The corrections as a flag of `merge`."""
+    return f"--corrections {shlex.quote(str(input.corrections))}" if input.corrections else ""
 
 
 def masks_to_crop(wildcards):

@@ -78,6 +78,7 @@ rule excerpt:
     input:
         frames=sample_of("frames"),
         truth=truth_to_compare,
+        corrections=corrections_of,
         results=[
             f"{RESULTS}/{{sequence}}/{name}"
             for name in [
@@ -110,10 +111,12 @@ rule excerpt:
     params:
         folder=f"{RESULTS}/{{sequence}}",
         truth=lambda wildcards, input: f"--truth {shlex.quote(input.truth)}" if input.truth else "",
+        corrections=flag_of_corrections,
         settings=flags_of_run("excerpt", "merge", "evaluate"),
         code=code("excerpt"),
     shell:
-        "python -m remots excerpt --folder {params.folder:q} {params.truth} --out {output:q} {params.settings} 2> {log:q}"
+        "python -m remots excerpt --folder {params.folder:q} {params.truth} {params.corrections} --out {output:q}"
+        " {params.settings} 2> {log:q}"
 
 
 rule report:
