@@ -13,6 +13,7 @@ demo: $(VENV)/.demo
 	@echo "Watch:   results/demo/plaza/overlay.mp4   results/demo/avenue/overlay.mp4"
 	@echo "Figures: results/demo/plaza/figures/      results/demo/avenue/figures/"
 	@echo "Tracks:  results/demo/plaza/mots.txt      results/demo/avenue/mots.txt"
+	@echo "Open:    results/demo/report.html   (all of it on one page, in any browser)"
 
 test: check
 	$(VENV)/bin/pytest

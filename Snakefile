@@ -17,6 +17,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/render.smk"
 include: "workflow/rules/detect.smk"
 include: "workflow/rules/fuse.smk"
+include: "workflow/rules/refine.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/associate.smk"
 include: "workflow/rules/merge.smk"
@@ -36,6 +37,7 @@ rule all:
             kind=["short", "merge"],
         ),
         [f"{RESULTS}/metrics.md"] if EVALUATED else [],
+        [f"{RESULTS}/report.html"] if TARGETS else [],
 
 
 rule ablation:

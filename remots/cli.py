@@ -16,11 +16,11 @@ from remots.errors import InputError
 
 VERBS_BY_STEP = {
     "scene": ["render"],
-    "masks": ["probe", "import-truth", "detect", "join", "fuse"],
+    "masks": ["probe", "import-truth", "detect", "join", "fuse", "import-tracklets"],
     "appearance": ["crop", "initialise", "train", "embed"],
-    "short-term tracker": ["warp", "histogram", "threshold-short", "associate"],
+    "short-term tracker": ["warp", "histogram", "threshold-short", "associate", "refine"],
     "merging": ["threshold-merge", "merge"],
-    "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay"],
+    "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay", "excerpt", "report"],
     "files of others": ["convert", "validate"],
     "to begin": ["new", "get"],
     "help": ["config"],

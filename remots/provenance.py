@@ -14,6 +14,7 @@ PACKAGE = "remots"
 # Settings reach a rule as its parameters, and the command line only dispatches: neither changes a result by itself.
 LEFT_OUT = ("remots.settings", "remots.cli", "remots.progress", "remots.provenance", "remots.commands.settings_flags")
 DIGEST_CHARACTERS = 12
+DATA = (".html", ".css", ".js")
 
 
 def code_digest(verb: str, without: Collection[str] = ()) -> str:
@@ -45,6 +46,8 @@ def code_digest(verb: str, without: Collection[str] = ()) -> str:
     for name in sorted(_reachable(module, without)):
         digest.update(name.encode())
         digest.update(_bare_code(name).encode())
+        for page in _beside(name):
+            digest.update(page.read_bytes())
     return digest.hexdigest()[:DIGEST_CHARACTERS]
 
 
@@ -62,6 +65,13 @@ def _reachable(module: str, without: Collection[str] = ()) -> set[str]:
             seen.add(name)
             waiting += _imports(name)
     return seen.difference(without)
+
+
+def _beside(module: str) -> list[Path]:
+    """Find what a module brings along under its own name, such as the style of a page."""
+    source = _source(module)
+    files = [source.with_suffix(suffix) for suffix in DATA] if source else []
+    return [file for file in files if file.is_file()]
 
 
 @cache

@@ -115,6 +115,16 @@ class Fuse(Section):
     min_score: float = Field(0.5, ge=0, le=1, description="detections with a lower score do not take part")
 
 
+class ImportTracklets(Section):
+    """Read the tracks of another tracker (column `tracklets` of the sample sheet), in the place of the fusion."""
+
+    class_id: Literal[1, 2] = Field(2, description="class of the tracks to read (2 = pedestrian, 1 = car)")
+    min_box_iou: float = Field(
+        0.5, gt=0, le=1, description="a box takes the mask of a detection if their boxes overlap by this IoU or more"
+    )
+    min_area_px: int = Field(30, ge=1, description="masks of which fewer pixels are left are dropped")
+
+
 class Crop(Section):
     """Cut each mask out of its frame once, at the size that the encoder sees."""
 
@@ -310,6 +320,21 @@ class Associate(Section):
     )
 
 
+class Refine(Section):
+    """Split the tracks of another tracker where their own looks say that two people were joined."""
+
+    split_share: float = Field(
+        0.02,
+        ge=0,
+        le=0.5,
+        description="a track is split where what comes before and after a step is less alike than all but this share "
+        "of what surely is one person over such a gap; 0 splits none",
+    )
+    max_gap_frames: int | None = Field(
+        None, ge=1, description="steps over longer gaps are split, whatever the looks; empty: none is"
+    )
+
+
 class ThresholdMerge(Section):
     """θ_merge, the similarity under which tracklets are never merged (paper 2.5)."""
 
@@ -366,6 +391,23 @@ class Overlay(Section):
     opacity: float = Field(0.5, ge=0, le=1, description="opacity of the masks")
     max_height_px: int = Field(1080, ge=64, description="larger videos are scaled down")
     trail_frames: int = Field(30, ge=0, description="length of the trail behind each person")
+
+
+class Excerpt(Section):
+    """Gather what the report shows of one sequence; at the defaults about 1.3 MB, so that 20 stay under 30 MB."""
+
+    video_kb: int = Field(
+        600, ge=20, description="size of the small video at most, in kB; it gets as coarse as it needs"
+    )
+    video_height_px: int = Field(360, ge=64, description="larger frames are scaled down to this height for it")
+    video_frames: int = Field(
+        400, ge=1, description="frames of the small video at most; longer sequences are shown in four pieces"
+    )
+    tracks: int = Field(40, ge=1, description="tracks shown at most, the longest")
+    pictures: int = Field(8, ge=1, le=50, description="pictures of each track at most")
+    close_calls: int = Field(
+        6, ge=0, le=100, description="close calls of the merging shown on each side of θ_merge at most"
+    )
 
 
 class Scene(Section):
@@ -427,6 +469,7 @@ class Config(Section):
         "and detectors of your own under another name: see `detectors.NAME`",
     )
     fuse: Fuse = Field(default_factory=Fuse)
+    import_tracklets: ImportTracklets = Field(default_factory=ImportTracklets)
     crop: Crop = Field(default_factory=Crop)
     initialise: Initialise = Field(default_factory=Initialise)
     adapt: Adapt = Field(default_factory=Adapt)
@@ -436,11 +479,13 @@ class Config(Section):
     histogram: Histogram = Field(default_factory=Histogram)
     threshold_short: ThresholdShort = Field(default_factory=ThresholdShort)
     associate: Associate = Field(default_factory=Associate)
+    refine: Refine = Field(default_factory=Refine)
     threshold_merge: ThresholdMerge = Field(default_factory=ThresholdMerge)
     merge: Merge = Field(default_factory=Merge)
     export: Export = Field(default_factory=Export)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     overlay: Overlay = Field(default_factory=Overlay)
+    excerpt: Excerpt = Field(default_factory=Excerpt)
 
     @field_validator("detectors", mode="before")
     @classmethod

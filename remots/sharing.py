@@ -12,7 +12,9 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
     "sequence.json": (),
     "truth.parquet": ("sequence.json",),
     "detections": ("detectors", "sequence.json"),
-    "masks.parquet": ("fuse", "detections", "sequence.json"),
+    # Where the sample sheet names the tracks of another tracker, they are read, and split, instead.
+    "masks.parquet": ("fuse", "import_tracklets", "detections", "sequence.json"),
+    "given_tracklets.parquet": ("import_tracklets", "detections", "sequence.json"),
     "crops.npy": ("crop", "masks.parquet", "sequence.json"),
     "training/crops.npy": ("crop", "truth.parquet", "sequence.json"),
     "encoder_pretrained.safetensors": ("initialise", "crop"),
@@ -25,7 +27,7 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
     "histograms_intra.npz": ("histogram", "masks.parquet", "features_intra.npy", "warped_iou.parquet"),
     "threshold_short.json": ("threshold_short", "histograms_intra.npz"),
     "short_tracklets.parquet": (
-        *("associate", "threshold_short.json"),
+        *("associate", "threshold_short.json", "refine", "given_tracklets.parquet"),
         *("masks.parquet", "features_intra.npy", "warped_iou.parquet"),
     ),
     "encoder_inter.safetensors": (

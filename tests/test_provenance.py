@@ -52,6 +52,14 @@ def test_edited_code_changes_the_digest_of_the_verbs_that_use_it_only(copy: Path
     assert digest_in(copy, "fuse") == before["fuse"]
 
 
+def test_the_style_of_a_page_counts_for_the_verb_that_writes_it_only(copy: Path) -> None:
+    before = {verb: digest_in(copy, verb) for verb in ("report", "merge")}
+    style = copy / "remots/report/page.css"
+    style.write_text(style.read_text() + "\n")
+    assert digest_in(copy, "report") != before["report"]
+    assert digest_in(copy, "merge") == before["merge"]
+
+
 def test_comments_and_docstrings_do_not_count(copy: Path) -> None:
     before = digest_in(copy, "merge")
     module = copy / "remots/merging/linkage.py"

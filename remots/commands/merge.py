@@ -6,6 +6,8 @@ r"""Merge short-term tracklets to tracks.
 Clustering with centroid linkage (paper 2.5). Tracklets that share a frame or lie too far apart in time are kept apart;
 how far is too far depends on whether the person was hidden or gone.
 Where the threshold says what evidence of place is worth, it counts whether a walk leads from one tracklet to the next.
+Corrections by hand (`--corrections`: who is the same person, who is not, what to drop, what to split) are obeyed;
+docs/corrections.md has their format.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import numpy as np
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_outputs
+from remots.formats.corrections import describe_corrections
 from remots.formats.merging_files import read_tracklets
 from remots.formats.sequence import read_sequence
 from remots.formats.statistics_files import read_threshold
@@ -35,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", type=Path, required=True, help="table of masks")
     parser.add_argument("--sequence", type=Path, required=True, help="sequence.json")
     parser.add_argument("--threshold", type=Path, required=True, help="threshold_merge.json")
+    parser.add_argument("--corrections", type=Path, help="what people ask for, corrections.tsv")
     parser.add_argument("--out", type=Path, required=True, help="table of tracks to write")
     parser.add_argument("--merges", type=Path, required=True, help="table of merges to write")
     add_settings(parser, Merge)
@@ -43,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, Merge)
     threshold = read_threshold(options.threshold)
-    tracklets = read_tracklets(options.short_tracklets, options.features, options.masks)
+    tracklets = read_tracklets(options.short_tracklets, options.features, options.masks, options.corrections)
     weight = place_weight(threshold)
     evidence = Evidence(sized_looks(threshold), PlaceBonus(tracklets.places, *weight) if weight else None)
     limits = (
@@ -51,12 +55,16 @@ def run(options: argparse.Namespace) -> None:
         settings.max_gap_frames,
         evidence,
         tracklets.sight(read_sequence(options.sequence), settings),
+        tracklets.corrections,
     )
     track_ids, merges = merge_tracklets(tracklets.sums, tracklets.sizes, tracklets.ranges, *limits)
     with atomic_outputs(options.out, options.merges) as (tracks_table, merges_table):
-        write_table(tracks_table, "tracks", {"tracklet_id": np.arange(len(track_ids)), "track_id": track_ids})
+        tracked = np.flatnonzero(track_ids)
+        facts = describe_corrections(tracklets.corrections)
+        write_table(tracks_table, "tracks", {"tracklet_id": tracked, "track_id": track_ids[tracked]}, facts)
         columns: dict[str, np.ndarray] = {"tracklet_id_a": merges.a, "tracklet_id_b": merges.b}
-        write_table(merges_table, "merges", columns | {"distance": merges.distance, "gap_frames": merges.gap_frames})
+        columns |= {"distance": merges.distance, "gap_frames": merges.gap_frames}
+        write_table(merges_table, "merges", columns, facts)
     if not len(track_ids):
         logger.warning("%s: no tracklets, so no tracks", options.short_tracklets)
     n_tracks = track_ids.max(initial=0)

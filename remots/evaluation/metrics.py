@@ -1,6 +1,6 @@
 """The metrics of the paper's tables 1 and 2, and HOTA, computed by the benchmark's own code (trackeval)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -90,8 +90,37 @@ def evaluate_sequence(
     -----
     Source: ReMOTS tables 1 and 2; Voigtlaender et al. 2019 for the metrics, Luiten et al. 2020 for HOTA.
     """
-    dataset = _OneFrame(class_id)
     matches = _Matches()
+    for _, *match in match_frames(frames, class_id, unlabelled):
+        matches.append(*match)
+    sequence = matches.as_trackeval()
+    return {name: _as_json(family.eval_sequence(sequence)) for name, family in _families().items()}
+
+
+def match_frames(
+    frames: Iterable[tuple[int, LabelledMasks, LabelledMasks]],
+    class_id: int = 2,
+    unlabelled: Literal["count", "drop"] = "count",
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Leave of each frame what counts, and compare its true with its result masks.
+
+    Parameters
+    ----------
+    frames, class_id, unlabelled
+        As for `evaluate_sequence`.
+
+    Yields
+    ------
+    frame : int
+    true_ids, result_ids : ndarray of int64, shapes (n_true,) and (n_result,)
+    iou : ndarray of float64, shape (n_true, n_result)
+
+    Raises
+    ------
+    ValueError
+        As `evaluate_sequence`.
+    """
+    dataset = _OneFrame(class_id)
     for frame, truth, result in frames:
         _check_sizes(frame, truth, result)
         objects, ignored = _split_ignored(truth)
@@ -99,9 +128,7 @@ def evaluate_sequence(
         _check_frame(frame, "result", result)
         if unlabelled == "drop":
             result = drop_unlabelled(objects, result)
-        matches.append(dataset.match(objects, ignored, result))
-    sequence = matches.as_trackeval()
-    return {name: _as_json(family.eval_sequence(sequence)) for name, family in _families().items()}
+        yield frame, *dataset.match(objects, ignored, result)
 
 
 def combine(sequences: Sequence[RawResults]) -> RawResults:
@@ -210,8 +237,7 @@ class _Matches:
     result_ids: list[np.ndarray] = field(default_factory=list)
     iou: list[np.ndarray] = field(default_factory=list)
 
-    def append(self, frame: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-        true_ids, result_ids, iou = frame
+    def append(self, true_ids: np.ndarray, result_ids: np.ndarray, iou: np.ndarray) -> None:
         self.true_ids.append(true_ids)
         self.result_ids.append(result_ids)
         self.iou.append(iou)

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remots.errors import InputError
+from remots.formats.corrections import read_corrections
 from remots.formats.sequence import Sequence
 from remots.formats.tables import read_table
 from remots.formats.tracking_files import open_features, read_short_tracklets
+from remots.merging.corrections import NO_CORRECTIONS, Corrections, split_tracklets
 from remots.merging.distances import sum_features
 from remots.merging.frame_ranges import RangeTable, build_frame_ranges, find_end_masks
 from remots.merging.sight import Bounds, Sight
@@ -33,6 +35,8 @@ class Tracklets(NamedTuple):
         Where they begin and end.
     ends, starts : Bounds
         The same for whether they may have left the picture.
+    corrections : Corrections
+        What people ask of the merging; the tracklets are split already.
     """
 
     ranges: RangeTable
@@ -41,6 +45,7 @@ class Tracklets(NamedTuple):
     places: TrackletPlaces
     ends: Bounds
     starts: Bounds
+    corrections: Corrections
 
     def sight(self, sequence: Sequence, limits: Merge) -> Sight:
         """Tell who is hidden or gone, in a sequence of some size and frames a second."""
@@ -51,7 +56,7 @@ class Tracklets(NamedTuple):
         return Sight(self.ends, self.starts, (sequence.height_px, sequence.width_px), hidden_frames, gone_frames)
 
 
-def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Tracklets:
+def read_tracklets(short_tracklets: Path, features: Path, masks: Path, corrections: Path | None = None) -> Tracklets:
     """Read short tracklets with the features and the places of their masks.
 
     Parameters
@@ -60,6 +65,8 @@ def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Trackl
         A table of short tracklets, an array of features.
     masks : Path
         A table of masks.
+    corrections : Path, optional
+        See `remots.formats.corrections`.
 
     Returns
     -------
@@ -71,6 +78,11 @@ def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Trackl
         If a file is missing or malformed, or two do not belong together.
     """
     tracklet_ids, frames = read_short_tracklets(short_tracklets)
+    asked = NO_CORRECTIONS
+    if corrections is not None:
+        _check_tracklets(short_tracklets, tracklet_ids, frames)
+        asked = read_corrections(corrections, tracklet_ids, frames, read_mask_boxes(masks, len(frames)))
+        tracklet_ids = split_tracklets(tracklet_ids, frames, asked.splits)
     with open_features(features, len(frames), short_tracklets) as rows:
         try:
             ranges = build_frame_ranges(tracklet_ids, frames)
@@ -84,7 +96,14 @@ def read_tracklets(short_tracklets: Path, features: Path, masks: Path) -> Trackl
     ends = Bounds(boxes[lasts].astype(np.float64), motion.velocities_before[lasts, 0])
     starts = Bounds(boxes[firsts].astype(np.float64), -motion.velocities_after[firsts, 0])
     sizes = np.bincount(tracklet_ids, minlength=ranges.n_tracklets)
-    return Tracklets(ranges, sums, sizes, places, ends, starts)
+    return Tracklets(ranges, sums, sizes, places, ends, starts, asked)
+
+
+def _check_tracklets(path: Path, tracklet_ids: NDArray[np.int64], frames: NDArray[np.int64]) -> None:
+    try:
+        build_frame_ranges(tracklet_ids, frames)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def read_mask_boxes(masks: Path | str, n_masks: int) -> NDArray[np.int64]:

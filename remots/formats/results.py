@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from remots.errors import InputError
 from remots.formats.sequence import Sequence
 from remots.formats.sequence_masks import iterate_sequence_masks
-from remots.formats.tables import count_rows, read_table
+from remots.formats.tables import count_rows, read_metadata, read_table
+from remots.merging.corrections import split_tracklets
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ def read_track_of_mask(short_tracklets: Path | str, tracks: Path | str, n_masks:
     Returns
     -------
     ndarray of int64, shape (n_masks,)
-        track_id by mask_id, from 1; -1 for a mask without tracklet or a tracklet without track.
+        track_id by mask_id, from 1; -1 for a mask without tracklet or a tracklet without track. Where corrections split
+        a tracklet, its parts have tracks of their own.
 
     Raises
     ------
@@ -51,8 +53,25 @@ def read_track_of_mask(short_tracklets: Path | str, tracks: Path | str, n_masks:
         raise InputError(f"{tracks}: track_id {members['track_id'].min()}; tracks are numbered from 1; make it again")
     track_of_tracklet = members.set_index("tracklet_id")["track_id"]
     track_of_mask = np.full(n_masks, NO_TRACK, np.int64)
-    track_of_mask[mask_ids] = track_of_tracklet.reindex(masks["tracklet_id"], fill_value=NO_TRACK).to_numpy(np.int64)
+    parts = split_tracklets(masks["tracklet_id"].to_numpy(), masks["frame"].to_numpy(), read_splits(tracks))
+    track_of_mask[mask_ids] = track_of_tracklet.reindex(parts, fill_value=NO_TRACK).to_numpy(np.int64)
     return track_of_mask
+
+
+def read_splits(tracks: Path | str) -> NDArray[np.int64]:
+    """Read which tracklets were split before they were merged, for `remots.merging.corrections.split_tracklets`.
+
+    Parameters
+    ----------
+    tracks : Path
+        Table of tracks.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_splits, 2), sorted
+        Tracklet, and first frame of its next part; none where nobody asked for corrections.
+    """
+    return np.array(read_metadata(tracks, "tracks").get("splits", []), np.int64).reshape(-1, 2)
 
 
 def iterate_tracked_frames(

@@ -45,6 +45,11 @@ class SampleRow(BaseModel):
         "`transformers`, `motion`, or your own from `detectors` in the config), and files of masks that were found "
         "elsewhere (COCO results .json, MOTS .txt, PNG folder)",
     )
+    tracklets: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+        None,
+        description="for targets: tracks of another tracker, to be split and merged in the place of ours "
+        "(MOT text of boxes, MOTS text or PNG, COCO video); `detections` then supply the masks of boxes",
+    )
     ground_truth: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
         None, description="MOTS .txt or PNG folder; train sequences need it, targets with it are evaluated"
     )
@@ -54,6 +59,11 @@ class SampleRow(BaseModel):
     last_frame: Annotated[int | None, BeforeValidator(_empty_is_none)] = Field(
         None, ge=1, description="last frame to use; empty: to the end"
     )
+    corrections: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+        None,
+        description="corrections by hand, which merging obeys (docs/corrections.md); empty: `corrections.tsv` in the "
+        "folder of the sequence's results, where there is one",
+    )
     detection_jobs: Annotated[int, BeforeValidator(_empty_is_one)] = Field(
         1, ge=1, description="parts of the video in which a network detects side by side, each on its own GPU; empty: 1"
     )
@@ -62,7 +72,9 @@ class SampleRow(BaseModel):
     def _fits_its_split(self) -> "SampleRow":
         if self.split == "train" and self.ground_truth is None:
             raise ValueError("a train sequence needs ground_truth (MOTS .txt or PNG folder)")
-        if self.split == "target" and not self.detections:
+        if self.split == "train" and self.tracklets:
+            raise ValueError("a train sequence has its ground_truth, and no use for tracklets")
+        if self.split == "target" and not self.detections and not self.tracklets:
             raise ValueError("a target sequence needs detections (mask files, or detectors such as `motion`)")
         if self.first_frame and self.last_frame and self.first_frame > self.last_frame:
             raise ValueError(f"first_frame {self.first_frame} comes after last_frame {self.last_frame}")

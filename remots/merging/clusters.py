@@ -143,6 +143,11 @@ class Clusters:
         self._rows = NumberLists(np.arange(len(table.first)), table.offsets)
         self._neighbours = _list_neighbours(pairs, len(sums))
         self._taken_by = np.full(len(sums), len(sums), np.int32)
+        self._cannot_links = np.zeros((0, 2), np.int64)
+
+    def keep_apart(self, cannot_links: NDArray[np.int64]) -> None:
+        """Never bring the clusters of two such tracklets together, shape (n_links, 2); `pairs` have none of them."""
+        self._cannot_links = np.concatenate([cannot_links, cannot_links[:, ::-1]])
 
     def find_near_pairs(self, pairs: CandidatePairs) -> NearPairs:
         """Find the pairs of tracklets that are near enough, nearest first, then by their ids, as they come.
@@ -184,6 +189,11 @@ class Clusters:
         """Give the mean cosine distances of pairs of clusters, length n_pairs."""
         sums, sizes = self._sums, self._sizes
         return [float(1 - float(sums[i] @ sums[j]) / (sizes[i] * sizes[j])) for i, j in zip(a, b, strict=True)]
+
+    def gap_frames(self, a: int, b: int) -> int:
+        """Give the smallest distance in time of two clusters."""
+        one, other = (ClusterRows(*self._rows.take(np.array([name]))) for name in (a, b))
+        return int(smallest_gaps(self._table, find_junctions(self._table, one, other, np.zeros(1, np.int64)), 1)[0])
 
     def plan_unions(self, a: list[int], b: list[int]) -> Unions:
         """Work out what merging pairs of clusters would give; nothing is changed yet.
@@ -275,7 +285,17 @@ class Clusters:
         np.not_equal(keys[1:], keys[:-1], out=kept[1:])
         owners, others = np.divmod(keys[kept], n_names)
         apart = np.flatnonzero((names[:, owners] != others).all(axis=0) & ~self._surely_share(rows, owners, others))
+        if len(self._cannot_links):
+            apart = apart[~self._may_not_join(names, owners[apart], others[apart])]
         return others[apart].astype(np.int32), owners[apart]
+
+    def _may_not_join(
+        self, names: NDArray[np.int64], owners: NDArray[np.int64], others: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Tell which clusters a cannot link keeps from a union."""
+        one, other = self.names[self._cannot_links].T.astype(np.int64)
+        keys = one * len(self.names) + other
+        return np.asarray(np.isin(names[:, owners] * len(self.names) + others, keys).any(axis=0))
 
     def _surely_share(
         self, rows: ClusterRows, owners: NDArray[np.int64], others: NDArray[np.int64]

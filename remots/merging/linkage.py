@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from remots.merging.clusters import Clusters, NearList, NearPairs, Unions
 from remots.merging.constraints import find_candidate_pairs
+from remots.merging.corrections import NO_CORRECTIONS, Corrections
 from remots.merging.evidence import LOOKS_ALONE, Evidence
 from remots.merging.frame_ranges import RangeTable
 from remots.merging.sight import Sight
@@ -47,6 +48,7 @@ def merge_tracklets(
     max_gap_frames: int,
     evidence: Evidence = LOOKS_ALONE,
     sight: Sight | None = None,
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> tuple[NDArray[np.int64], Merges]:
     """Merge short-term tracklets to tracks, the most similar first.
 
@@ -66,13 +68,17 @@ def merge_tracklets(
         By default the distance of looks alone counts, as in the paper.
     sight : Sight, optional
         By default θ_t holds for all gaps, as in the paper.
+    corrections : Corrections, optional
+        What people ask for: see `remots.merging.corrections`. Must links are made first, whatever the gap or the looks;
+        cannot links keep whole clusters apart; dropped tracklets get no track.
 
     Returns
     -------
     track_ids : ndarray of int64, shape (n_tracklets,)
-        Track of each tracklet: 1, 2, 3, … in the order in which the tracks appear (then of their smallest tracklet id).
+        Track of each tracklet: 1, 2, 3, … in the order in which the tracks appear (then of their smallest tracklet id);
+        0 for those that are dropped.
     merges : Merges
-        A higher `theta_merge` gives the first part of the same list.
+        A higher `theta_merge` gives the first part of the same list. Must links come first.
 
     Raises
     ------
@@ -97,13 +103,18 @@ def merge_tracklets(
     """
     if not len(sums) == len(sizes) == ranges.n_tracklets:
         raise ValueError(f"{len(sums)} sums, {len(sizes)} sizes and {ranges.n_tracklets} ranges do not fit together")
-    pairs = find_candidate_pairs(ranges, max_gap_frames, sight)
+    pairs = corrections.permit(find_candidate_pairs(ranges, max_gap_frames, sight), ranges.n_tracklets)
     may_follow = None if sight is None else partial(sight.may_follow, ranges, max_gap_frames)
     clusters = Clusters(sums, sizes, ranges, pairs, 1 - theta_merge, evidence, may_follow)
+    clusters.keep_apart(corrections.cannot_links)
     queue = _Queue(clusters.find_near_pairs(pairs), ranges.n_tracklets)
     del pairs
-    merges = _merge_all(clusters, queue)
-    return _number_tracks(clusters.names, ranges), merges
+    merges = _merge_all(clusters, queue, corrections.must_links)
+    kept = np.ones(ranges.n_tracklets, bool)
+    kept[corrections.dropped] = False
+    track_ids = np.zeros(ranges.n_tracklets, np.int64)
+    track_ids[kept] = _number_tracks(clusters.names[kept], ranges.first_frames[kept])
+    return track_ids, merges
 
 
 # Distance, two clusters, their versions (by which an outdated pair is known), and their gap in frames.
@@ -179,9 +190,9 @@ class _Queue:
                 yield distance, other, cluster, other_version, version, gap
 
 
-def _merge_all(clusters: Clusters, queue: _Queue) -> Merges:
-    """Merge until no pair is near enough."""
-    done: list[tuple[int, int, float, int]] = []
+def _merge_all(clusters: Clusters, queue: _Queue, must_links: NDArray[np.int64]) -> Merges:
+    """Merge what must be, and then until no pair is near enough."""
+    done = [_join(clusters, queue, a, b) for a, b in must_links.tolist()]
     while taken := queue.take(_PAIRS_TOGETHER):
         merged = _merge_first(clusters, queue, taken)
         done += [(pair[1], pair[2], distance, pair[5]) for pair, distance in merged]
@@ -189,6 +200,15 @@ def _merge_all(clusters: Clusters, queue: _Queue) -> Merges:
     return Merges(
         np.array(a, np.int64), np.array(b, np.int64), np.array(distances, np.float64), np.array(gaps, np.int64)
     )
+
+
+def _join(clusters: Clusters, queue: _Queue, a: int, b: int) -> tuple[int, int, float, int]:
+    """Merge two clusters whatever their distance; gives them with the distance of their looks and their gap."""
+    unions = clusters.plan_unions([a], [b])
+    found = a, b, clusters.distances_of_looks([a], [b])[0], clusters.gap_frames(a, b)
+    clusters.make_unions(unions, 1)
+    queue.replace(a, b, unions.near[0])
+    return found
 
 
 def _merge_first(clusters: Clusters, queue: _Queue, pairs: list[_Pair]) -> list[tuple[_Pair, float]]:
@@ -229,11 +249,11 @@ def _count_in_order(pairs: list[_Pair], unions: Unions, n_most: int) -> int:
     return len(pairs)
 
 
-def _number_tracks(names: NDArray[np.int32], ranges: RangeTable) -> NDArray[np.int64]:
-    """Give track numbers from 1 on, in the order of the tracks' first frames."""
+def _number_tracks(names: NDArray[np.int32], first_frames: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give track numbers from 1 on, in the order of the tracks' first frames; names are those of the clusters."""
     clusters, members = np.unique(names, return_inverse=True)
-    first_frames = np.full(len(clusters), np.iinfo(np.int64).max)
-    np.minimum.at(first_frames, members, ranges.first_frames)
+    begins = np.full(len(clusters), np.iinfo(np.int64).max)
+    np.minimum.at(begins, members, first_frames)
     ranks = np.empty(len(clusters), np.int64)
-    ranks[np.lexsort((clusters, first_frames))] = np.arange(1, len(clusters) + 1)
+    ranks[np.lexsort((clusters, begins))] = np.arange(1, len(clusters) + 1)
     return np.asarray(ranks[members])

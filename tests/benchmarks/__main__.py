@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 BENCHMARKS = ["fusion", "tracking", "merging", "long_video", "memory", "training", "detectors"]
-STUDIES = ["flow", "tracking_quality"]
+STUDIES = ["flow", "tracking_quality", "refine"]
 
 
 def main(names: list[str]) -> None:

@@ -97,7 +97,7 @@ def track_with_peer(name: str, video: Video) -> dict[str, dict[str, Any]]:
     The best is that of the greatest IDF1 + HOTA on this very video, so chosen with the truth; ``settings`` says which.
     """
     peer = PEERS[name]
-    frames = list(_read_frames(video))
+    frames = list(read_frames(video))
     sequence = read_sequence(video.sequence)
     images = [image[..., ::-1] for _, image in iterate_images(sequence)] if peer.sees_frames else [None] * len(frames)
     default = _run(peer, {}, frames, images, video.unlabelled) | {"settings": {}}
@@ -110,7 +110,8 @@ def track_with_peer(name: str, video: Video) -> dict[str, dict[str, Any]]:
     return {"default": default, "best": best}
 
 
-def _read_frames(video: Video) -> Iterator[_Frame]:
+def read_frames(video: Video) -> Iterator[_Frame]:
+    """Read the masks of each frame with their boxes, scores and truth."""
     sequence = read_sequence(video.sequence)
     size = (sequence.height_px, sequence.width_px)
     found = fill_frames(iterate_frames(video.masks, "masks"), sequence, None)
@@ -130,13 +131,13 @@ def _read_frames(video: Video) -> Iterator[_Frame]:
 
 def _run(peer: Peer, settings: Settings, frames: list[_Frame], images: list[Any], unlabelled: Any) -> dict[str, Any]:
     start = time.process_time()
-    identities = _identify(peer, settings, frames, images)
+    identities = identify(peer, settings, frames, images)
     seconds = round(time.process_time() - start, 2)
     results = ((frame.number, frame.truth, _label(frame, ids)) for frame, ids in zip(frames, identities, strict=True))
     return summarise(evaluate_sequence(results, PEDESTRIAN, unlabelled)) | {"seconds": seconds}
 
 
-def _identify(peer: Peer, settings: Settings, frames: list[_Frame], images: list[Any]) -> list[np.ndarray]:
+def identify(peer: Peer, settings: Settings, frames: list[_Frame], images: list[Any]) -> list[np.ndarray]:
     """Give each mask of each frame the identity of its box, from 0; -1 where the tracker gives none."""
     import supervision
     import trackers

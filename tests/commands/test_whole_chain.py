@@ -84,6 +84,8 @@ class Chain:
         for kind, stage in [("short", "intra"), ("merge", "inter")]:
             inputs = ["--histograms", f"@histograms_{stage}.npz", "--threshold", f"@threshold_{kind}.json"]
             self.call("plot", "--kind", kind, *inputs, "--png", f"@{kind}.png", "--svg", f"@{kind}.svg")
+        self.call("excerpt", "--folder", "@.", "--truth", "@truth.parquet", "--out", "@excerpt.json")
+        self.call("report", "@excerpt.json", "--evaluations", "@evaluation.json", "--out", "@report.html")
 
 
 @pytest.mark.parametrize(

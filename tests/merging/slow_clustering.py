@@ -40,23 +40,43 @@ def slow_junctions(one, other, ranges, rows):
     return [(i, j) for (_, i, a), (_, j, b) in itertools.pairwise(listed) if a != b]
 
 
-def slow_merging(features, frames, theta_merge, max_gap_frames, bonuses=None, looks=None, allowed=None):
+def slow_merging(
+    features,
+    frames,
+    theta_merge,
+    max_gap_frames,
+    bonuses=None,
+    looks=None,
+    allowed=None,
+    must=(),
+    cannot=(),
+    dropped=(),
+):
     """Merge the nearest two clusters until none are near enough.
 
     `features` and `frames` hold an array and a list of frames for each tracklet; `bonuses`, if given, what place takes
     off the distance where one row of the table of ranges is followed by another; `looks`, if given, turns a distance
     and the number of observations of the smaller cluster into another distance; `allowed`, if given, says in the place
-    of `max_gap_frames` which row may be followed by which. Gives the clusters as sets of
-    tracklets, and the merges as (a, b, distance of looks, gap).
+    of `max_gap_frames` which row may be followed by which. `must` are pairs of tracklets that are merged
+    before all others, `cannot` pairs that never are, and `dropped` tracklets that take no part. Gives the clusters as
+    sets of tracklets, and the merges as (a, b, distance of looks, gap).
     """
     ranges, rows = slow_ranges(frames)
-    clusters = {k: [k] for k in range(len(frames))}
+    clusters = {k: [k] for k in range(len(frames)) if k not in dropped}
     merges = []
+    for a, b in must:
+        parts = [np.concatenate([features[k] for k in clusters[name]]) for name in (a, b)]
+        gap = min(slow_gap(frames[i], frames[j]) for i in clusters[a] for j in clusters[b])
+        merges.append((a, b, slow_distance(*parts), gap))
+        clusters[a] += clusters.pop(b)
     while True:
         best = None
         for a, b in itertools.combinations(sorted(clusters), 2):
             gap = min(slow_gap(frames[i], frames[j]) for i in clusters[a] for j in clusters[b])
             junctions = slow_junctions(clusters[a], clusters[b], ranges, rows)
+            crossed = {(i, j) for i in clusters[a] for j in clusters[b]}
+            if any((i, j) in crossed or (j, i) in crossed for i, j in cannot):
+                continue
             if gap > 0 and (gap <= max_gap_frames if allowed is None else all(allowed[pair] for pair in junctions)):
                 distance = slow_distance(*(np.concatenate([features[k] for k in clusters[name]]) for name in (a, b)))
                 cost = distance

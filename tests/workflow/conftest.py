@@ -35,6 +35,8 @@ class Workplace:
         self.sheet: str | None = None  # a whole sample sheet, where these sequences are not enough
         for name in COPIED:
             source = REPOSITORY / name
+            if (folder / name).exists():
+                continue
             if source.is_dir():
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
@@ -79,9 +81,17 @@ class Workplace:
         return rules
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A workplace in which one target sequence has been run to the end."""
-    workplace = Workplace(tmp_path_factory.mktemp("workplace"))
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A workplace in which one target sequence has been run to the end; not to be changed: see `finished`."""
+    workplace = Workplace(tmp_path_factory.mktemp("first_run"))
     workplace.run()
     return workplace
+
+
+@pytest.fixture(scope="module")
+def finished(first_run: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A copy of the first run, for the tests of a module to go on from; Snakemake's records and times come along."""
+    folder = tmp_path_factory.mktemp("workplace")
+    shutil.copytree(first_run.folder, folder, symlinks=True, dirs_exist_ok=True)
+    return Workplace(folder)

@@ -13,8 +13,8 @@ from tests.workflow.conftest import Workplace
 
 pytestmark = pytest.mark.workflow
 
-# Everything under results/ but what tells of the run itself.
-RUN_RECORDS = {"logs", "benchmarks"}
+# Everything under results/ but what tells of the run itself; the report has the time that each step took.
+RUN_RECORDS = {"logs", "benchmarks", "report.html"}
 
 
 def digests(folder: Path) -> dict[str, str]:

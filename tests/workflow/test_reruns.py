@@ -1,7 +1,9 @@
 """What runs again after a change: exactly the rules that depend on it. The tests go on from one another, in order."""
 
 import json
+import re
 
+import pandas as pd
 import pytest
 
 from remots.settings import PAPER, parse_config
@@ -9,7 +11,7 @@ from tests.workflow.conftest import Workplace
 
 pytestmark = pytest.mark.workflow
 
-AFTER_MERGE = {"export", "evaluate", "tabulate", "overlay"}
+AFTER_MERGE = {"export", "evaluate", "tabulate", "overlay", "excerpt", "report"}
 AFTER_ASSOCIATE = {
     "train_inter",
     "embed",
@@ -37,6 +39,7 @@ def test_every_result_is_there_after_one_run(finished: Workplace) -> None:
     for kind in ["short", "merge"]:
         for suffix in ["png", "svg"]:
             assert (results / "plaza" / "figures" / f"threshold_{kind}.{suffix}").stat().st_size > 0
+    assert (results / "report.html").stat().st_size > 100_000
     assert "combined" in (results / "metrics.md").read_text()
     assert not list(results.rglob(".*partial*"))
 
@@ -52,6 +55,26 @@ def test_theta_t_reruns_merging_and_what_follows(finished: Workplace) -> None:
     assert set(finished.rules_to_run()) == {"threshold_merge", "plot_threshold_merge", "merge"} | AFTER_MERGE
     finished.run()
     assert finished.rules_to_run() == {}
+
+
+def test_corrections_beside_the_results_rerun_merging_and_what_follows_and_are_obeyed(finished: Workplace) -> None:
+    folder = finished.folder / "results" / "plaza"
+    asked, header = folder / "corrections.tsv", "action\ta\tb\tframe\tnote\n"
+    before = pd.read_parquet(folder / "tracks.parquet")
+    asked.write_text(header + "drop\t0\t\t\ta poster\n")
+    assert set(finished.rules_to_run()) == {"merge"} | AFTER_MERGE
+    refused = finished.run(check=False)
+    hint = re.search(r"add the line: (# tracklets: [0-9a-f]{12})", refused.stdout + refused.stderr)
+    assert refused.returncode
+    assert hint
+    asked.write_text(f"{hint[1]}\n{header}drop\t0\t\t\ta poster\n")
+    finished.run()
+    assert finished.rules_to_run() == {}
+    assert set(pd.read_parquet(folder / "tracks.parquet")["tracklet_id"]) == set(before["tracklet_id"]) - {0}
+    asked.unlink()
+    assert set(finished.rules_to_run()) == {"merge"} | AFTER_MERGE
+    finished.run()
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "tracks.parquet"), before)
 
 
 def test_theta_short_reruns_association_and_what_follows_but_no_flow(finished: Workplace) -> None:

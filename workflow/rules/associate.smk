@@ -83,6 +83,8 @@ rule associate:
         per_sequence("logs/associate.log"),
     benchmark:
         per_sequence("benchmarks/associate.tsv")
+    wildcard_constraints:
+        sequence=any_of(name for name in SAMPLES if name not in REFINED),
     conda:
         "../../envs/remots.yaml"
     resources:

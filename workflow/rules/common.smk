@@ -35,6 +35,7 @@ except InputError as error:
 RESULTS = SETTINGS.results
 TARGETS = [name for name, row in SAMPLES.items() if row.split == "target"]
 TRAINING = [name for name, row in SAMPLES.items() if row.split == "train"]
+REFINED = [name for name in TARGETS if SAMPLES[name].tracklets]  # tracks of another tracker are given
 EVALUATED = [name for name in TARGETS if SAMPLES[name].ground_truth]
 # What stands in the sample sheet, by the name of the detections: a detector of the config, or a file with masks.
 DETECTORS = {name: detector_names(SAMPLES[name]) for name in TARGETS}
@@ -66,6 +67,11 @@ def flags(*sections):
         return " ".join(format_flags(getattr(VARIANTS[variant], section)) for section in sections)
 
     return lambda wildcards: written(wildcards.variant)
+
+
+def flags_of_run(*sections):
+    """The settings of a rule that belongs to the config itself and to no variant, as flags of its verb."""
+    return " ".join(format_flags(getattr(SETTINGS, section)) for section in sections)
 
 
 def flags_of_training(stage):
@@ -192,6 +198,24 @@ def of_detectors(wildcards):
     return [f"{folder}/{name}.parquet" for name in DETECTORS[wildcards.sequence]]
 
 
+def corrections_of(wildcards):
+    """The corrections by hand, where there are some: those of the sample sheet, or a file beside the results.
+
+    They name tracklets by number, so they hold wherever the short tracklets are those of the config itself.
+    """
+    variant = getattr(wildcards, "variant", "")  # the report is of the config itself
+    if home(variant, "short_tracklets.parquet") != home("", "short_tracklets.parquet"):
+        return []
+    named = SAMPLES[wildcards.sequence].corrections
+    beside = f"{RESULTS}/{wildcards.sequence}/corrections.tsv"
+    return named or (beside if Path(beside).is_file() else [])
+
+
+def flag_of_corrections(wildcards, input):
+    """The corrections as a flag of `merge`."""
+    return f"--corrections {shlex.quote(str(input.corrections))}" if input.corrections else ""
+
+
 def masks_to_crop(wildcards):
     """What is cut out of the frames: the masks, and for training sequences the true ones."""
     return of_sequence("truth.parquet" if wildcards.sequence in TRAINING else "masks.parquet")(wildcards)
@@ -211,6 +235,11 @@ def of_training_sequences(name):
         return [f"{home(wildcards.variant, file)}{row.sequence}/{name}" for row in rows]
 
     return paths
+
+
+def truth_to_compare(wildcards):
+    """The ground truth of a target that has one, as an input; nothing for others."""
+    return f"{RESULTS}/{wildcards.sequence}/truth.parquet" if wildcards.sequence in EVALUATED else []
 
 
 def evaluations_of_variants(wildcards):

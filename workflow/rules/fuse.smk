@@ -11,6 +11,8 @@ rule fuse:
         per_sequence("logs/fuse.log"),
     benchmark:
         per_sequence("benchmarks/fuse.tsv")
+    wildcard_constraints:
+        sequence=any_of(name for name in SAMPLES if name not in REFINED),
     conda:
         "../../envs/remots.yaml"
     resources:

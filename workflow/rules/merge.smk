@@ -61,6 +61,7 @@ rule merge:
         masks=of_sequence("masks.parquet"),
         sequence=of_sequence("sequence.json"),
         threshold=of_sequence("threshold_merge.json"),
+        corrections=corrections_of,
     output:
         tracks=per_sequence("tracks.parquet"),
         merges=per_sequence("merges.parquet"),
@@ -75,8 +76,9 @@ rule merge:
         runtime=60,
     params:
         settings=flags("merge"),
+        corrections=flag_of_corrections,
         code=code("merge"),
     shell:
         "python -m remots merge --short-tracklets {input.short_tracklets:q} --features {input.features:q}"
-        " --masks {input.masks:q} --sequence {input.sequence:q} --threshold {input.threshold:q}"
+        " --masks {input.masks:q} --sequence {input.sequence:q} --threshold {input.threshold:q} {params.corrections}"
         " --out {output.tracks:q} --merges {output.merges:q} {params.settings} 2> {log:q}"

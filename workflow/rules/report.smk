@@ -1,4 +1,4 @@
-# What people look at: the paper's figures 4 and 5, and the video with the tracks drawn into it.
+# What people look at: the paper's figures 4 and 5, the video with the tracks drawn into it, and one page with all of it.
 
 
 rule plot_threshold_short:
@@ -72,3 +72,71 @@ rule overlay:
         "python -m remots overlay --sequence {input.sequence:q} --masks {input.masks:q}"
         " --short-tracklets {input.short_tracklets:q} --tracks {input.tracks:q} --out {output:q}"
         " {params.settings} 2> {log:q}"
+
+
+rule excerpt:
+    input:
+        frames=sample_of("frames"),
+        truth=truth_to_compare,
+        corrections=corrections_of,
+        results=[
+            f"{RESULTS}/{{sequence}}/{name}"
+            for name in [
+                "sequence.json",
+                "masks.parquet",
+                "crops.npy",
+                "training_intra.csv",
+                "histograms_intra.npz",
+                "threshold_short.json",
+                "short_tracklets.parquet",
+                "training_inter.csv",
+                "features_inter.npy",
+                "histograms_inter.npz",
+                "threshold_merge.json",
+                "merges.parquet",
+                "tracks.parquet",
+            ]
+        ],
+    output:
+        f"{RESULTS}/{{sequence}}/excerpt.json",
+    log:
+        f"{RESULTS}/{{sequence}}/logs/excerpt.log",
+    benchmark:
+        f"{RESULTS}/{{sequence}}/benchmarks/excerpt.tsv"
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        folder=f"{RESULTS}/{{sequence}}",
+        truth=lambda wildcards, input: f"--truth {shlex.quote(input.truth)}" if input.truth else "",
+        corrections=flag_of_corrections,
+        settings=flags_of_run("excerpt", "merge", "evaluate"),
+        code=code("excerpt"),
+    shell:
+        "python -m remots excerpt --folder {params.folder:q} {params.truth} {params.corrections} --out {output:q}"
+        " {params.settings} 2> {log:q}"
+
+
+rule report:
+    input:
+        excerpts=expand(f"{RESULTS}/{{sequence}}/excerpt.json", sequence=TARGETS),
+        evaluations=expand(f"{RESULTS}/{{sequence}}/evaluation.json", sequence=EVALUATED),
+    output:
+        report(f"{RESULTS}/report.html", category="Report"),
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        "../../envs/remots.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        benchmarks=[f"{RESULTS}/benchmarks", *(f"{RESULTS}/{name}/benchmarks" for name in TARGETS)],
+        code=code("report"),
+    shell:
+        "python -m remots report {input.excerpts:q} --evaluations {input.evaluations:q}"
+        " --benchmarks {params.benchmarks:q} --out {output:q} 2> {log:q}"
