@@ -14,12 +14,14 @@ from remots.detectors.registry import DETECTORS as REGISTRY
 from remots.errors import InputError
 from remots.formats.ablation_file import read_ablation
 from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
-from remots.job_environment import prefer_this_interpreter
+from remots.job_environment import prefer_this_interpreter, share_gpus
 from remots.provenance import code_digest
 from remots.settings import Network, parse_config
 from remots.sharing import MADE_FROM, find_home
 
 prefer_this_interpreter()
+if workflow.local_exec and workflow.is_main_process:
+    share_gpus()
 # The code is that of the checkout. Snakemake would take PYTHONPATH out of the environment of jobs that have a conda
 # environment, so their command sets it.
 shell.prefix("set -euo pipefail; export PYTHONPATH=" + shlex.quote(str(ROOT)) + "${{PYTHONPATH:+:$PYTHONPATH}}; ")

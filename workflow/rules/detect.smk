@@ -47,7 +47,7 @@ rule detect:
         masks=masks_of_detector,
         code=code_of_detector,
     shell:
-        "python -m remots detect {params.settings} {params.masks} --sequence {input.sequence:q} --out {output:q}"
+        "python -m remots detect --gpus {resources.gpu} {params.settings} {params.masks} --sequence {input.sequence:q} --out {output:q}"
         " 2> {log:q}"
 
 
@@ -73,7 +73,7 @@ rule detect_part:
         masks=masks_of_detector,
         code=code_of_detector,
     shell:
-        "python -m remots detect {params.settings} {params.masks} --part {wildcards.part}/{wildcards.n_parts}"
+        "python -m remots detect --gpus {resources.gpu} {params.settings} {params.masks} --part {wildcards.part}/{wildcards.n_parts}"
         " --sequence {input.sequence:q} --out {output:q} 2> {log:q}"
 
 

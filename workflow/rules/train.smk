@@ -65,11 +65,12 @@ rule train_intra:
     resources:
         mem_mb=8000,
         runtime=240,
+        gpu=1,
     params:
         settings=flags_of_training("intra"),
         code=code("train"),
     shell:
-        "python -m remots train --stage intra --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
+        "python -m remots train --gpus {resources.gpu} --stage intra --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
         " --warped-iou {input.warped_iou:q}"
         " --training-crops {input.training_crops:q} --training-truth {input.training_truth:q}"
         " --out {output.encoder:q} --log {output.log:q} --threads {threads} {params.settings} 2> {log:q}"
@@ -96,11 +97,12 @@ rule train_inter:
     resources:
         mem_mb=8000,
         runtime=240,
+        gpu=1,
     params:
         settings=flags_of_training("inter"),
         code=code("train"),
     shell:
-        "python -m remots train --stage inter --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
+        "python -m remots train --gpus {resources.gpu} --stage inter --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
         " --short-tracklets {input.short_tracklets:q}"
         " --training-crops {input.training_crops:q} --training-truth {input.training_truth:q}"
         " --out {output.encoder:q} --log {output.log:q} --threads {threads} {params.settings} 2> {log:q}"
@@ -122,9 +124,10 @@ rule embed:
     resources:
         mem_mb=4000,
         runtime=120,
+        gpu=1,
     params:
         settings=flags("embed"),
         code=code("embed"),
     shell:
-        "python -m remots embed --encoder {input.encoder:q} --crops {input.crops:q} --out {output:q}"
+        "python -m remots embed --gpus {resources.gpu} --encoder {input.encoder:q} --crops {input.crops:q} --out {output:q}"
         " --threads {threads} {params.settings} 2> {log:q}"
