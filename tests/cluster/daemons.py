@@ -2,10 +2,11 @@
 
     python -m tests.cluster.daemons FOLDER
 
-It says "ready" and then does what it reads, one line each: "start NODE", "stop NODE". When its input ends, in whatever
-way the other side has died, it ends every process below it, jobs and their orphans too, and removes what it has written.
+It says "ready" and then does what it reads, one line each: "start NODE", "stop NODE". When its input ends, however the
+other side has died, it ends every process below it, jobs and their orphans too, and removes what it has written.
 """
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 # SLURM drops every SLURM_* variable on the way into a job step, SLURM_CONF too: only this place reaches everybody.
@@ -125,7 +127,12 @@ class Daemons:
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
-        places = {"socket": "munge.socket", "pid-file": "munged.pid", "log-file": "munged.log", "seed-file": "munge.seed"}
+        places = {
+            "socket": "munge.socket",
+            "pid-file": "munged.pid",
+            "log-file": "munged.log",
+            "seed-file": "munge.seed",
+        }
         options = [f"--{option}={self.folder / name}" for option, name in places.items()]
         self.start("munged", "munged", "--foreground", "--force", f"--key-file={key}", *options)
         wait_for(lambda: (self.folder / "munge.socket").exists(), "munged")
@@ -155,10 +162,10 @@ class Daemons:
             say("done")
 
 
-def wait_for(condition: object, what: str) -> None:
+def wait_for(condition: Callable[[], bool], what: str) -> None:
     """Wait until a condition holds, for a minute at most."""
     deadline = time.monotonic() + SECONDS_TO_START
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} not up after {SECONDS_TO_START:.0f} s")
         time.sleep(0.2)
@@ -186,15 +193,11 @@ def end_descendants() -> None:
         if not alive:
             return
         for process in alive:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        try:
+        with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        except ChildProcessError:
-            pass
         time.sleep(0.05)
 
 

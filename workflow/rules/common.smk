@@ -171,11 +171,6 @@ def environment_of_detector(wildcards):
     return str(own if own.is_file() else ROOT / "envs" / "remots.yaml")
 
 
-def memory_of_detector(wildcards):
-    """Memory in MB: the two networks of the paper take about 2.5 GB on the CPU, at any length of the video."""
-    return 8000 if is_network(wildcards) else 2000
-
-
 def gpus_of_detector(wildcards):
     """GPUs of a detector's job."""
     return 1 if is_network(wildcards) else 0
