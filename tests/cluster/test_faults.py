@@ -34,12 +34,12 @@ def test_a_cancelled_training_is_tried_again_and_goes_on_to_the_same_bytes(
 def test_a_training_over_its_time_is_tried_again_with_more_and_passes(
     cluster: Cluster, before_training: ClusterWorkplace, long_training: ClusterWorkplace
 ) -> None:
-    run = before_training.start(ENCODER, "--set-resources", "train_intra:runtime=attempt")
+    run = before_training.start(ENCODER, "--set-resources", "train_intra:runtime=1 if attempt == 1 else 30")
     cluster.freeze_training(before_training)  # so it is not done when its minute is over
     output = run.end()
     assert "TIMEOUT" in output
     jobs = cluster.jobs_of(before_training, "train_intra")
-    assert [(job["state"], job["limit"]) for job in jobs] == [("TIMEOUT", "1:00"), ("COMPLETED", "2:00")]
+    assert [(job["state"], job["limit"]) for job in jobs] == [("TIMEOUT", "1:00"), ("COMPLETED", "30:00")]
     assert_same(before_training, long_training)
 
 
