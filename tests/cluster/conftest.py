@@ -12,13 +12,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from tests.cluster import daemons
 from tests.workflow.conftest import REPOSITORY, Workplace
 
-SECONDS_TO_WAIT = 600.0
+SECONDS_TO_WAIT = 1200.0
 ENCODER = "results/plaza/encoder_intra.safetensors"
 # The clusters of two test runs would share SLURM's one configuration file: the later one waits.
 LOCK = Path(tempfile.gettempdir(), "remots-test-cluster.lock")
@@ -83,6 +84,8 @@ class Cluster:
 class ClusterWorkplace(Workplace):
     """A workplace with two targets and a tiny network, whose runs go to the cluster."""
 
+    runs: ClassVar[list["Run"]] = []  # of all workplaces
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.sequences = ["plaza:target", "market:target"]
@@ -110,7 +113,8 @@ class ClusterWorkplace(Workplace):
 
     def start(self, *options: str) -> "Run":
         """Start Snakemake here and go on."""
-        return Run(self, self.command(*options))
+        self.runs.append(Run(self, self.command(*options)))
+        return self.runs[-1]
 
 
 class Run:
@@ -119,9 +123,10 @@ class Run:
     def __init__(self, workplace: Workplace, command: list[str]) -> None:
         self.workplace = workplace
         self.output = workplace.folder / "snakemake.log"
+        words = ["setpriv", "--pdeathsig", "KILL", *command]  # it does not outlive the tests, however they end
         with self.output.open("ab") as out:
             self.process = subprocess.Popen(
-                command, cwd=workplace.folder, stdout=out, stderr=out, start_new_session=True, env=environment()
+                words, cwd=workplace.folder, stdout=out, stderr=out, start_new_session=True, env=environment()
             )
 
     def end(self, *, check: bool = True) -> str:
@@ -133,7 +138,7 @@ class Run:
 
     def kill(self) -> None:
         """Kill it, with no time to tidy up."""
-        with contextlib.suppress(ProcessLookupError):
+        if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -183,7 +188,7 @@ def missing() -> str:
         return f"no {', '.join(programs)}: apt-get install slurmctld slurmd slurm-client munge"
     if os.geteuid() != 0:
         return "SLURM's daemons need root here"
-    if (daemons.CONFIG_FOLDER / "slurm.conf").exists():
+    if daemons.has_foreign_config():
         return f"{daemons.CONFIG_FOLDER}/slurm.conf belongs to another cluster"
     return ""
 
@@ -191,17 +196,6 @@ def missing() -> str:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A SLURM of one CPU node and two nodes with two GPUs each; torn down whatever becomes of the tests."""
-    if dev := os.environ.get("DEV_CLUSTER"):  # DEV
-
-        class Sup:  # DEV
-            pid = int(dev)
-            stdin = open("/tmp/scratch/cluster/fifo", "w")  # DEV
-
-            class stdout:
-                readline = staticmethod(lambda: "done\n")  # DEV
-
-        yield Cluster(Sup())
-        return  # DEV
     with LOCK.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if reason := missing():
@@ -224,6 +218,8 @@ def cluster() -> Iterator[Cluster]:
                 pytest.fail("SLURM has not come up")
             yield Cluster(supervisor)
         finally:
+            for run in ClusterWorkplace.runs:
+                run.kill()
             supervisor.stdin.close()
             supervisor.wait(60)
 
@@ -232,9 +228,6 @@ def cluster() -> Iterator[Cluster]:
 def finished_here(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
     """A workplace in which everything has been made on this machine alone."""
     workplace = ClusterWorkplace(tmp_path_factory.mktemp("finished_here"))
-    if dev := os.environ.get("DEV_CACHE"):  # DEV
-        shutil.copytree(dev, workplace.folder, dirs_exist_ok=True)  # DEV
-        return workplace  # DEV
     workplace.run_here()
     return workplace
 
@@ -245,9 +238,6 @@ def long_training(finished_here: ClusterWorkplace, tmp_path_factory: pytest.Temp
     workplace = finished_here.copy(tmp_path_factory.mktemp("long_training"))
     workplace.config["train"] = {"steps": 40, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
     workplace.write()
-    if dev := os.environ.get("DEV_CACHE_LONG"):  # DEV
-        shutil.copytree(dev, workplace.folder, dirs_exist_ok=True)  # DEV
-        return workplace  # DEV
     workplace.run_here(ENCODER)
     return workplace
 

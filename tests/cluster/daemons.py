@@ -95,12 +95,17 @@ def write_config(folder: Path) -> None:
     (CONFIG_FOLDER / "gres.conf").write_text(MARK + "\n".join(devices) + "\n")
 
 
+def has_foreign_config() -> bool:
+    """Whether there is the configuration of another cluster; what tests have left, killed by force, is none."""
+    path = CONFIG_FOLDER / "slurm.conf"
+    return path.is_file() and not path.read_text().startswith(MARK)
+
+
 def remove_config() -> None:
-    """Remove the configuration, if it is ours."""
-    for name in ["slurm.conf", "gres.conf"]:
-        path = CONFIG_FOLDER / name
-        if path.is_file() and path.read_text().startswith(MARK):
-            path.unlink()
+    """Remove our configuration."""
+    if not has_foreign_config():
+        for name in ["slurm.conf", "gres.conf"]:
+            (CONFIG_FOLDER / name).unlink(missing_ok=True)
 
 
 class Daemons:

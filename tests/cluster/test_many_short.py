@@ -10,7 +10,7 @@ from tests.workflow.conftest import HEADER
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
-N_SEQUENCES = 30
+N_SEQUENCES = 20
 STEPS = {"probe": 1, "detect": 2, "fuse": 1}  # of each, up to its masks
 
 
@@ -29,5 +29,5 @@ def test_many_short_sequences_share_jobs_of_the_cluster(
     assert all((tmp_path / target).exists() for target in targets)
     jobs = [job for job in cluster.jobs() if job["folder"] == str(tmp_path)]
     assert {job["state"] for job in jobs} == {"COMPLETED"}
-    assert len(jobs) == 2 + 3 + 2  # 30 sequences and 60 detections, 20 in a job
+    assert len(jobs) == 1 + 2 + 1  # 20 sequences and 40 detections, 20 in a job
     assert N_SEQUENCES * sum(STEPS.values()) >= 5 * len(jobs)

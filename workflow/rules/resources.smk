@@ -1,4 +1,4 @@
-# What a job needs, by the size of its input: `mem_mb` of memory and `runtime` minutes. About twice of what was measured
+# What a job needs, by the size of its input: `mem_mb` of memory and `runtime` minutes, with room above what was measured
 # (docs/cluster.md); each further attempt gets once more of both. Profiles hold all that is a cluster's own matter.
 import math
 import os
@@ -16,7 +16,7 @@ MINUTES_TO_START = 10
 
 
 class Need(NamedTuple):
-    """What a rule needs: memory in MB and per mask in kB, seconds per frame of 1920x1080 px and per mask."""
+    """Memory in MB and per mask in kB, seconds per frame of 1920x1080 px and per mask."""
 
     base_mb: int
     kb_per_mask: float = 0.0
@@ -113,12 +113,12 @@ def minutes(rule):
     return runtime
 
 
-def need_of(rule, wildcards):
+def need_of(step, wildcards):
     """What a rule needs for one sequence; a network finds masks more slowly than anything else, in parts faster."""
-    if rule != "detect" or not is_network(wildcards):
-        return NEEDS[rule]
-    need = NEEDS["detect_network"]
-    return need._replace(seconds_per_frame=need.seconds_per_frame / SAMPLES[wildcards.sequence].detection_jobs)
+    if step == "detect" and is_network(wildcards):
+        need = NEEDS["detect_network"]
+        return need._replace(seconds_per_frame=need.seconds_per_frame / SAMPLES[wildcards.sequence].detection_jobs)
+    return NEEDS[step]
 
 
 def crops_of_training(wildcards):
