@@ -12,7 +12,7 @@ from remots.formats.tables import count_rows
 MASKS_PER_FRAME = 20
 FRAMES_PER_MB = 300
 FULL_HD_PX = 1920 * 1080
-MINUTES_TO_START = 10
+MINUTES_TO_START = 5
 
 
 class Need(NamedTuple):
