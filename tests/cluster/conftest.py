@@ -100,9 +100,9 @@ class ClusterWorkplace(Workplace):
         return copied
 
     def command(self, *options: str) -> list[str]:
-        """The words of a Snakemake call here; it looks often, for jobs are short, and waits briefly for files."""
-        quick = ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "1"]
-        return super().command("--profile", "slurm", *quick, *options)
+        """The words of a Snakemake call here; it looks often, and waits briefly for files."""
+        snakemake = [sys.executable, str(REPOSITORY / "tests/cluster/quick_snakemake.py")]
+        return [*snakemake, *super().command("--profile", "slurm", "--latency-wait", "10", *options)[3:]]
 
     def run_here(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on this machine alone."""
@@ -236,7 +236,7 @@ def finished_here(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
 def long_training(finished_here: ClusterWorkplace, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
     """A workplace in which a longer training has been done on this machine, undisturbed."""
     workplace = finished_here.copy(tmp_path_factory.mktemp("long_training"))
-    workplace.config["train"] = {"steps": 40, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
+    workplace.config["train"] = {"steps": 16, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
     workplace.write()
     workplace.run_here(ENCODER)
     return workplace
