@@ -28,7 +28,7 @@ def test_many_short_sequences_share_jobs_of_the_cluster(
     planned = done.stdout + done.stderr
     n_steps = int(re.findall(r"^total +(\d+)$", planned, re.MULTILINE)[-1]) - 1  # without `all`
     n_jobs = len(re.findall(r"^\[.*\] Group job |^rule (?!all)", planned, re.MULTILINE))
-    assert n_steps == 2 + 22 * N_SEQUENCES
+    assert n_steps == 1 + 20 * N_SEQUENCES
     assert n_steps >= 5 * n_jobs
     targets = [f"results/s{number}/sequence.json" for number in range(N_SEQUENCES)]
     workplace.start("--workflow-profile", "profiles/many_short", "--", *targets).end()
