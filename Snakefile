@@ -14,6 +14,8 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/render.smk"
 include: "workflow/rules/detect.smk"
 include: "workflow/rules/fuse.smk"

@@ -13,6 +13,7 @@ from types import FrameType
 
 from remots import __version__
 from remots.errors import InputError
+from remots.job_environment import take_gpu
 
 VERBS_BY_STEP = {
     "scene": ["render"],
@@ -63,6 +64,9 @@ def _run_verb(verb: str, words: list[str]) -> int:
         prog=f"remots {verb}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quiet", action="store_true", help="only warnings and errors")
+    parser.add_argument(
+        "--gpus", type=int, metavar="N", help="0: use no GPU; 1: one that no other job of the workflow has"
+    )
     module.add_arguments(parser)
     try:
         options = parser.parse_args(words)
@@ -73,6 +77,8 @@ def _run_verb(verb: str, words: list[str]) -> int:
     )
     signal.signal(signal.SIGTERM, _stop)
     try:
+        if options.gpus is not None:
+            take_gpu(options.gpus)
         module.run(options)
     except InputError as error:
         return _fail(verb, str(error))

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import pickle
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -170,9 +172,15 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write tensors and facts about them; equal ones give equal bytes."""
+    """Write tensors and facts about them; equal ones give equal bytes. A full disk is an OSError, as elsewhere."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(plain, path, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    try:
+        save_file(plain, path, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from remots.cli import main
 from remots.errors import InputError
 from remots.formats.atomic import atomic_output, atomic_outputs
+from remots.formats.encoder_files import write_tensors
 from remots.formats.tables import ROWS_PER_GROUP, TableWriter
 from remots.formats.video import write_video
 from tests.formats.drawn import block, mots_line, write_images
@@ -111,6 +113,15 @@ def test_a_video_on_a_full_disk_is_one_clear_error(small_disk):
     images = np.random.default_rng(0).integers(0, 255, (60, 128, 128, 3), np.uint8)
     with pytest.raises(InputError, match="No space left on device"), atomic_output(small_disk / "a.mp4") as temporary:
         write_video(temporary, images, fps=5.0)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_weights_on_a_full_disk_are_one_clear_error(small_disk):
+    with (
+        pytest.raises(InputError, match=rf"^{small_disk}: No space left on device; free some"),
+        atomic_output(small_disk / "a.safetensors") as temporary,
+    ):
+        write_tensors(temporary, {"weights": torch.zeros(2**16)}, {})
     assert list(small_disk.iterdir()) == []
 
 

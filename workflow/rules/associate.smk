@@ -15,8 +15,8 @@ rule warp:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=120,
+        mem_mb=memory("warp"),
+        runtime=minutes("warp"),
     params:
         settings=flags("warp"),
         code=code("warp"),
@@ -39,8 +39,8 @@ rule histogram_intra:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("histogram"),
+        runtime=minutes("histogram"),
     params:
         settings=flags("histogram"),
         code=code("histogram"),
@@ -61,8 +61,8 @@ rule threshold_short:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=memory("threshold_short"),
+        runtime=minutes("threshold_short"),
     params:
         settings=flags("threshold_short"),
         code=code("threshold-short"),
@@ -88,8 +88,8 @@ rule associate:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("associate"),
+        runtime=minutes("associate"),
     params:
         settings=flags("associate"),
         code=code("associate"),

@@ -14,12 +14,14 @@ from remots.detectors.registry import DETECTORS as REGISTRY
 from remots.errors import InputError
 from remots.formats.ablation_file import read_ablation
 from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
-from remots.job_environment import prefer_this_interpreter
+from remots.job_environment import prefer_this_interpreter, share_gpus
 from remots.provenance import code_digest
 from remots.settings import Network, parse_config
 from remots.sharing import MADE_FROM, find_home
 
 prefer_this_interpreter()
+if workflow.local_exec and workflow.is_main_process:
+    share_gpus()
 # The code is that of the checkout. Snakemake would take PYTHONPATH out of the environment of jobs that have a conda
 # environment, so their command sets it.
 shell.prefix("set -euo pipefail; export PYTHONPATH=" + shlex.quote(str(ROOT)) + "${{PYTHONPATH:+:$PYTHONPATH}}; ")
@@ -173,11 +175,6 @@ def environment_of_detector(wildcards):
     name = detector_of(wildcards).detector
     own = ROOT / "envs" / f"{name}.yaml"
     return str(own if own.is_file() else ROOT / "envs" / "remots.yaml")
-
-
-def memory_of_detector(wildcards):
-    """Memory in MB: the two networks of the paper take about 2.5 GB on the CPU, at any length of the video."""
-    return 8000 if is_network(wildcards) else 2000
 
 
 def gpus_of_detector(wildcards):

@@ -14,8 +14,8 @@ rule probe:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("probe"),
+        runtime=minutes("probe"),
     params:
         range=frame_range,
         code=code("probe"),
@@ -39,16 +39,16 @@ rule detect:
     conda:
         environment_of_detector
     resources:
-        mem_mb=memory_of_detector,
-        runtime=240,
+        mem_mb=memory("detect"),
+        runtime=minutes("detect"),
         gpu=gpus_of_detector,
     params:
         settings=settings_of_detector,
         masks=masks_of_detector,
         code=code_of_detector,
     shell:
-        "python -m remots detect {params.settings} {params.masks} --sequence {input.sequence:q} --out {output:q}"
-        " 2> {log:q}"
+        "python -m remots detect --gpus {resources.gpu} {params.settings} {params.masks}"
+        " --sequence {input.sequence:q} --out {output:q} 2> {log:q}"
 
 
 rule detect_part:
@@ -65,16 +65,16 @@ rule detect_part:
     conda:
         environment_of_detector
     resources:
-        mem_mb=memory_of_detector,
-        runtime=240,
+        mem_mb=memory("detect"),
+        runtime=minutes("detect"),
         gpu=gpus_of_detector,
     params:
         settings=settings_of_detector,
         masks=masks_of_detector,
         code=code_of_detector,
     shell:
-        "python -m remots detect {params.settings} {params.masks} --part {wildcards.part}/{wildcards.n_parts}"
-        " --sequence {input.sequence:q} --out {output:q} 2> {log:q}"
+        "python -m remots detect --gpus {resources.gpu} {params.settings} {params.masks}"
+        " --part {wildcards.part}/{wildcards.n_parts} --sequence {input.sequence:q} --out {output:q} 2> {log:q}"
 
 
 rule join:
@@ -91,8 +91,8 @@ rule join:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("join"),
+        runtime=minutes("join"),
     params:
         code=code("join"),
     shell:
@@ -112,8 +112,8 @@ rule import_truth:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("import_truth"),
+        runtime=minutes("import_truth"),
     params:
         code=code("import-truth"),
     shell:

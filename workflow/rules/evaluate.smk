@@ -18,8 +18,8 @@ rule export:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("export"),
+        runtime=minutes("export"),
     params:
         settings=flags("export"),
         code=code("export"),
@@ -43,8 +43,8 @@ rule evaluate:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("evaluate"),
+        runtime=minutes("evaluate"),
     params:
         settings=flags("evaluate"),
         code=code("evaluate"),

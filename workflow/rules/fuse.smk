@@ -16,8 +16,8 @@ rule fuse:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory("fuse"),
+        runtime=minutes("fuse"),
     params:
         settings=flags("fuse"),
         code=code("fuse"),

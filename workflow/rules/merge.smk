@@ -16,8 +16,8 @@ rule histogram_inter:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("histogram"),
+        runtime=minutes("histogram"),
     params:
         settings=flags("histogram"),
         code=code("histogram"),
@@ -43,8 +43,8 @@ rule threshold_merge:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("threshold_merge"),
+        runtime=minutes("threshold_merge"),
     params:
         settings=flags("threshold_merge", "merge"),
         code=code("threshold-merge"),
@@ -72,8 +72,8 @@ rule merge:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("merge"),
+        runtime=minutes("merge"),
     params:
         settings=flags("merge"),
         corrections=flag_of_corrections,

@@ -15,8 +15,8 @@ rule plot_threshold_short:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory("plot"),
+        runtime=minutes("plot"),
     params:
         code=code("plot"),
     shell:
@@ -38,8 +38,8 @@ rule plot_threshold_merge:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory("plot"),
+        runtime=minutes("plot"),
     params:
         code=code("plot"),
     shell:
@@ -63,8 +63,8 @@ rule overlay:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=120,
+        mem_mb=memory("overlay"),
+        runtime=minutes("overlay"),
     params:
         settings=flags("overlay"),
         code=code("overlay"),

@@ -15,8 +15,8 @@ rule crop:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory("crop"),
+        runtime=minutes("crop"),
     params:
         settings=flags("crop"),
         code=code("crop"),
@@ -63,14 +63,15 @@ rule train_intra:
         "../../envs/remots.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory_of_training,
+        runtime=minutes_of_training,
+        gpu=1,
     params:
         settings=flags_of_training("intra"),
         code=code("train"),
     shell:
-        "python -m remots train --stage intra --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
-        " --warped-iou {input.warped_iou:q}"
+        "python -m remots train --gpus {resources.gpu} --stage intra --encoder {input.encoder:q} --crops {input.crops:q}"
+        " --masks {input.masks:q} --warped-iou {input.warped_iou:q}"
         " --training-crops {input.training_crops:q} --training-truth {input.training_truth:q}"
         " --out {output.encoder:q} --log {output.log:q} --threads {threads} {params.settings} 2> {log:q}"
 
@@ -94,14 +95,15 @@ rule train_inter:
         "../../envs/remots.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory_of_training,
+        runtime=minutes_of_training,
+        gpu=1,
     params:
         settings=flags_of_training("inter"),
         code=code("train"),
     shell:
-        "python -m remots train --stage inter --encoder {input.encoder:q} --crops {input.crops:q} --masks {input.masks:q}"
-        " --short-tracklets {input.short_tracklets:q}"
+        "python -m remots train --gpus {resources.gpu} --stage inter --encoder {input.encoder:q} --crops {input.crops:q}"
+        " --masks {input.masks:q} --short-tracklets {input.short_tracklets:q}"
         " --training-crops {input.training_crops:q} --training-truth {input.training_truth:q}"
         " --out {output.encoder:q} --log {output.log:q} --threads {threads} {params.settings} 2> {log:q}"
 
@@ -120,11 +122,12 @@ rule embed:
         "../../envs/remots.yaml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory("embed"),
+        runtime=minutes("embed"),
+        gpu=1,
     params:
         settings=flags("embed"),
         code=code("embed"),
     shell:
-        "python -m remots embed --encoder {input.encoder:q} --crops {input.crops:q} --out {output:q}"
+        "python -m remots embed --gpus {resources.gpu} --encoder {input.encoder:q} --crops {input.crops:q} --out {output:q}"
         " --threads {threads} {params.settings} 2> {log:q}"

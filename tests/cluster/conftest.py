@@ -1,0 +1,252 @@
+"""A real SLURM on this machine for the tests of this folder, and workplaces whose runs go through it."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.cluster import daemons
+from tests.workflow.conftest import REPOSITORY, Workplace
+
+SECONDS_TO_WAIT = 1200.0
+ENCODER = "results/plaza/encoder_intra.safetensors"
+# The clusters of two test runs would share SLURM's one configuration file: the later one waits.
+LOCK = Path(tempfile.gettempdir(), "remots-test-cluster.lock")
+
+
+class Cluster:
+    """The running cluster: what its jobs are, and how to break it."""
+
+    def __init__(self, supervisor: subprocess.Popen[str]) -> None:
+        self.supervisor = supervisor
+
+    def order(self, words: str) -> None:
+        """Have the supervisor start or stop the daemon of a node."""
+        assert self.supervisor.stdin
+        assert self.supervisor.stdout
+        self.supervisor.stdin.write(f"{words}\n")
+        self.supervisor.stdin.flush()
+        assert self.supervisor.stdout.readline() == "done\n"
+
+    def jobs(self) -> list[dict[str, str]]:
+        """Every job of the cluster, finished ones too."""
+        columns = {"id": "%i", "state": "%T", "node": "%N", "rule": "%k", "folder": "%Z", "cpus": "%C", "mem": "%m"}
+        columns |= {"start": "%S", "end": "%e", "limit": "%l", "gres": "%b"}
+        command = ["squeue", "--states=all", "--noheader", "--format=" + "|".join(columns.values())]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        return [dict(zip(columns, line.split("|"), strict=True)) for line in lines]
+
+    def jobs_of(self, workplace: Workplace, rule: str) -> list[dict[str, str]]:
+        """The jobs of a rule that were submitted from a workplace, in the order of their submission."""
+        ours = [job for job in self.jobs() if job["folder"] == str(workplace.folder)]
+        return sorted((job for job in ours if job["rule"].startswith(f"rule_{rule}")), key=lambda job: int(job["id"]))
+
+    def freeze_training(self, workplace: Workplace) -> dict[str, str]:
+        """Wait until a training of a workplace has a checkpoint, stop the process in mid-training, and give its job."""
+        checkpoint = workplace.folder / "results/plaza/.encoder_intra.checkpoint.safetensors"
+        wait_until(checkpoint.exists)
+        trainings = [process for process in daemons.descendants(self.supervisor.pid) if is_training(process, workplace)]
+        assert len(trainings) == 1
+        os.kill(trainings[0], signal.SIGSTOP)
+        job = self.jobs_of(workplace, "train_intra")[-1]
+        assert job["state"] == "RUNNING"
+        return job
+
+    def cancel(self, *ids: str) -> None:
+        """Cancel jobs."""
+        subprocess.run(["scancel", *ids], check=True)
+
+    def kill_node(self, node: str) -> None:
+        """Let a node die as when its power fails: its daemon and every process of its jobs, at once."""
+        self.order(f"stop {node}")
+        environment = f"SLURMD_NODENAME={node}".encode()
+        ids = [job["id"] for job in self.jobs() if job["node"] == node and job["state"] == "RUNNING"]
+        for process in daemons.descendants(self.supervisor.pid):
+            with contextlib.suppress(OSError):
+                place = Path("/proc", str(process))
+                command = (place / "cmdline").read_bytes()
+                steps = any(f"slurmstepd: [{number}.".encode() in command for number in ids)
+                if steps or environment in (place / "environ").read_bytes().split(b"\0"):
+                    os.kill(process, signal.SIGKILL)
+
+
+class ClusterWorkplace(Workplace):
+    """A workplace with two targets and a tiny network, whose runs go to the cluster."""
+
+    runs: ClassVar[list["Run"]] = []  # of all workplaces
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.sequences = ["plaza:target", "market:target"]
+        self.config["initialise"]["backbone"] = "test_resnet"
+        self.write()
+
+    def copy(self, folder: Path) -> "ClusterWorkplace":
+        """Copy it with all results and all that Snakemake knows of them."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        copied = object.__new__(ClusterWorkplace)
+        copied.__dict__ = {**self.__dict__, "folder": folder, "config": {**self.config}}
+        return copied
+
+    def command(self, *options: str) -> list[str]:
+        """The words of a Snakemake call here; it looks often, and waits briefly for files."""
+        snakemake = [sys.executable, str(REPOSITORY / "tests/cluster/quick_snakemake.py")]
+        return [*snakemake, *super().command("--profile", "slurm", "--latency-wait", "10", *options)[3:]]
+
+    def run_here(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake on this machine alone."""
+        words = [*Workplace.command(self, "--profile", "local"), *options]
+        done = subprocess.run(words, cwd=self.folder, env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+        return done
+
+    def start(self, *options: str) -> "Run":
+        """Start Snakemake here and go on."""
+        self.runs.append(Run(self, self.command(*options)))
+        return self.runs[-1]
+
+
+class Run:
+    """A Snakemake that runs."""
+
+    def __init__(self, workplace: Workplace, command: list[str]) -> None:
+        self.workplace = workplace
+        self.output = workplace.folder / "snakemake.log"
+        words = ["setpriv", "--pdeathsig", "KILL", *command]  # it does not outlive the tests, however they end
+        with self.output.open("ab") as out:
+            self.process = subprocess.Popen(
+                words, cwd=workplace.folder, stdout=out, stderr=out, start_new_session=True, env=environment()
+            )
+
+    def end(self, *, check: bool = True) -> str:
+        """Wait for the end and give what was printed."""
+        self.process.wait(SECONDS_TO_WAIT)
+        text = self.output.read_text()
+        assert not (check and self.process.returncode), text[-8000:]
+        return text
+
+    def kill(self) -> None:
+        """Kill it, with no time to tidy up."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def is_training(process: int, workplace: Workplace) -> bool:
+    """Whether a process is the verb `train` in the folder of a workplace."""
+    try:
+        place = Path("/proc", str(process))
+        words = (place / "cmdline").read_bytes().split(b"\0")
+        return words[1:4] == [b"-m", b"remots", b"train"] and (place / "cwd").resolve() == workplace.folder
+    except OSError:
+        return False
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The digest of every result below a folder: everything but what tells of the run itself."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not {"logs", "benchmarks"} & set(path.relative_to(folder).parts)
+    }
+
+
+def device(log: Path) -> str:
+    """The GPUs that a job has seen, by its log."""
+    (line,) = (line for line in log.read_text().splitlines() if "CUDA_VISIBLE_DEVICES=" in line)
+    return line.rpartition("=")[2]
+
+
+def environment() -> dict[str, str]:
+    """The environment of all runs, here and on the cluster."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def wait_until(condition: Callable[[], object], seconds: float = SECONDS_TO_WAIT) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def missing() -> str:
+    """Why there can be no cluster here; nothing where there can."""
+    programs = [name for name in daemons.NEEDED if shutil.which(name, path=daemons.SEARCH_PATH) is None]
+    if programs:
+        return f"no {', '.join(programs)}: apt-get install slurmctld slurmd slurm-client munge"
+    if os.geteuid() != 0:
+        return "SLURM's daemons need root here"
+    if daemons.has_foreign_config():
+        return f"{daemons.CONFIG_FOLDER}/slurm.conf belongs to another cluster"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A SLURM of one CPU node and two nodes with two GPUs each; torn down whatever becomes of the tests."""
+    with LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if reason := missing():
+            pytest.skip(reason)
+        folder = tempfile.mkdtemp(prefix="remots-slurm-")
+        with Path(folder, "supervisor.out").open("w") as errors:
+            supervisor = subprocess.Popen(
+                [sys.executable, "-m", "tests.cluster.daemons", folder],
+                cwd=REPOSITORY,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        assert supervisor.stdout
+        assert supervisor.stdin
+        try:
+            if supervisor.stdout.readline() != "ready\n":
+                pytest.fail("SLURM has not come up")
+            yield Cluster(supervisor)
+        finally:
+            for run in ClusterWorkplace.runs:
+                run.kill()
+            supervisor.stdin.close()
+            supervisor.wait(60)
+
+
+@pytest.fixture(scope="session")
+def finished_here(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
+    """A workplace in which everything has been made on this machine alone."""
+    workplace = ClusterWorkplace(tmp_path_factory.mktemp("finished_here"))
+    workplace.run_here()
+    return workplace
+
+
+@pytest.fixture(scope="session")
+def long_training(finished_here: ClusterWorkplace, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
+    """A workplace in which a longer training has been done on this machine, undisturbed."""
+    workplace = finished_here.copy(tmp_path_factory.mktemp("long_training"))
+    workplace.config["train"] = {"steps": 16, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
+    workplace.write()
+    workplace.run_here(ENCODER)
+    return workplace
+
+
+@pytest.fixture
+def before_training(cluster: Cluster, long_training: ClusterWorkplace, tmp_path: Path) -> Iterator[ClusterWorkplace]:
+    """A workplace that lacks only that training; whatever it has on the cluster afterwards is cancelled."""
+    workplace = long_training.copy(tmp_path)
+    (tmp_path / ENCODER).unlink()
+    yield workplace
+    ids = [job["id"] for job in cluster.jobs() if job["folder"] == str(tmp_path)]
+    subprocess.run(["scancel", *ids], check=False, capture_output=True)

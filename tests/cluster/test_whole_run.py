@@ -1,0 +1,80 @@
+"""`snakemake --profile slurm`, as it is typed, on a real SLURM."""
+
+from datetime import datetime
+
+import pytest
+
+from tests.cluster.conftest import Cluster, ClusterWorkplace, device, digests
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+ON_GPU = ["train_intra", "train_inter", "embed"]
+# Two sequences in one job of the cluster wherever they can be, for time's sake.
+TOGETHER = ["--group-components", *(f"{group}=4" for group in ["open", "masks", "link", "tracks"])]
+
+
+@pytest.fixture(scope="module")
+def through_slurm(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
+    """A workplace in which everything has been made by jobs of the cluster."""
+    workplace = ClusterWorkplace(tmp_path_factory.mktemp("through_slurm"))
+    workplace.start(*TOGETHER).end()
+    return workplace
+
+
+def test_the_cluster_s_results_have_the_bytes_of_this_machine_s(
+    through_slurm: ClusterWorkplace, finished_here: ClusterWorkplace
+) -> None:
+    assert digests(through_slurm.folder / "results") == digests(finished_here.folder / "results")
+
+
+def test_the_short_steps_of_a_sequence_are_one_job_and_the_long_ones_stand_alone(
+    cluster: Cluster, through_slurm: ClusterWorkplace
+) -> None:
+    jobs = [job for job in cluster.jobs() if job["folder"] == str(through_slurm.folder)]
+    assert {job["state"] for job in jobs} == {"COMPLETED"}
+    n_jobs = {rule: len(cluster.jobs_of(through_slurm, rule)) for rule in ["detect", *ON_GPU]}
+    assert n_jobs == {"detect": 4, "train_intra": 2, "train_inter": 2, "embed": 4}
+    assert len(jobs) == sum(n_jobs.values()) + 6  # the network at the start, four groups, the table at the end
+
+
+def test_every_job_that_wants_a_gpu_has_one_and_the_others_none(
+    cluster: Cluster, through_slurm: ClusterWorkplace
+) -> None:
+    for job in [job for job in cluster.jobs() if job["folder"] == str(through_slurm.folder)]:
+        wants = job["rule"].startswith(tuple(f"rule_{rule}" for rule in ON_GPU))
+        assert job["node"].startswith("gpu") == wants, job
+    for name in ["plaza", "market"]:
+        folder = through_slurm.folder / "results" / name / "logs"
+        for path in folder.glob("train_*.log"):
+            assert device(path) in ("0", "1")
+        for path in folder.glob("detect_*.log"):
+            assert device(path) == ""
+
+
+def test_no_two_jobs_have_one_gpu_at_a_time(cluster: Cluster, through_slurm: ClusterWorkplace) -> None:
+    uses = []
+    for name in ["plaza", "market"]:
+        for rule in ["train_intra", "train_inter", "embed_intra", "embed_inter"]:
+            job = job_of(cluster, through_slurm, rule, name)
+            gpu = (job["node"], device(through_slurm.folder / f"results/{name}/logs/{rule}.log"))
+            uses.append((gpu, *(datetime.fromisoformat(job[end]) for end in ["start", "end"])))
+    for first, (gpu, _, end) in enumerate(sorted(uses)):
+        for other, start, _ in sorted(uses)[first + 1 :]:
+            assert other != gpu or start >= end
+
+
+def test_two_sequences_train_at_the_same_time_on_two_nodes(cluster: Cluster, through_slurm: ClusterWorkplace) -> None:
+    plaza, market = (job_of(cluster, through_slurm, "train_intra", name) for name in ["plaza", "market"])
+    assert plaza["node"] != market["node"]
+    assert max(plaza["start"], market["start"]) < min(plaza["end"], market["end"])
+
+
+def job_of(cluster: Cluster, workplace: ClusterWorkplace, rule: str, sequence: str) -> dict[str, str]:
+    """The job of a rule and a sequence, by the comment that the plugin gives it."""
+    rule, _, stage = rule.partition("_") if rule.startswith("embed") else (rule, "", "")
+    (job,) = (
+        job
+        for job in cluster.jobs_of(workplace, rule)
+        if sequence in job["rule"].split("_") and (not stage or stage in job["rule"].split("_"))
+    )
+    return job

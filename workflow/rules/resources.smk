@@ -1,0 +1,138 @@
+# What a job needs, by the size of its input: `mem_mb` of memory and `runtime` minutes, with room above what was measured
+# (docs/cluster.md); each further attempt gets once more of both. Profiles hold all that is a cluster's own matter.
+import math
+import os
+from functools import cache
+from typing import NamedTuple
+
+from remots.formats.sequence import read_sequence
+from remots.formats.tables import count_rows
+
+# While the frames and masks of a sequence are not yet counted: more than most videos have, and it costs only a longer wait.
+MASKS_PER_FRAME = 20
+FRAMES_PER_MB = 300
+FULL_HD_PX = 1920 * 1080
+MINUTES_TO_START = 5
+
+
+class Need(NamedTuple):
+    """Memory in MB and per mask in kB, seconds per frame of 1920x1080 px and per mask."""
+
+    base_mb: int
+    kb_per_mask: float = 0.0
+    seconds_per_frame: float = 0.0
+    seconds_per_mask: float = 0.0
+
+
+NEEDS = {
+    "probe": Need(1000, seconds_per_frame=0.01),
+    "detect": Need(2000, 1, 0.3, 0.005),
+    "detect_network": Need(8000, 1, 2.0),
+    "join": Need(1000, 1, 0, 0.001),
+    "import_truth": Need(1000, 1, 0, 0.005),
+    "fuse": Need(1000, 1, 0.01, 0.005),
+    "crop": Need(1000, 0, 0.1, 0.005),
+    "warp": Need(1500, 0, 1.0, 0.005),
+    "embed": Need(4000, 0, 0, 0.1),
+    "histogram": Need(1000, 10, 0, 0.005),
+    "threshold_short": Need(1000),
+    "associate": Need(1000, 10, 0, 0.005),
+    "threshold_merge": Need(1500, 10, 0, 0.005),
+    "merge": Need(1500, 10, 0, 0.005),
+    "export": Need(1000, 2, 0, 0.005),
+    "evaluate": Need(1500, 10, 0, 0.02),
+    "plot": Need(1000),
+    "overlay": Need(1500, 1, 0.5, 0.005),
+}
+# Training: memory in MB and seconds for one crop of 256x128 px, SE-ResNeXt50 on four cores of a CPU.
+TRAINING_MB, TRAINING_SECONDS = 200, 0.25
+CROP_PX = 256 * 128
+on_disk = workflow.modifier.modify_path  # another workflow may import this one with a prefix
+counted = {}
+
+
+def size_of(wildcards):
+    """Frames (in frames of 1920x1080 px) and masks of a sequence: counted, or as long as they are not, guessed."""
+    kind = "truth" if SAMPLES[wildcards.sequence].split == "train" else "masks"
+    frames, masks = (
+        on_disk(f"{home(wildcards.variant, name)}{wildcards.sequence}/{name}")
+        for name in ["sequence.json", f"{kind}.parquet"]
+    )
+    n_frames, full_hd = once(frames, count_frames) or (guess_frames(wildcards.sequence), 1.0)
+    n_masks = once(masks, lambda path: count_rows(path, kind))
+    return n_frames * full_hd, n_frames * MASKS_PER_FRAME if n_masks is None else n_masks
+
+
+def once(path, count):
+    """Count what is in a file, once for each state of it; None where it is not there, or not whole."""
+    try:
+        key = (path, os.stat(path).st_mtime_ns)
+        if key not in counted:
+            counted[key] = count(path)
+        return counted[key]
+    except (OSError, InputError):
+        return None
+
+
+def count_frames(path):
+    """How many frames a sequence has, and how large they are against 1920x1080 px."""
+    sequence = read_sequence(path)
+    return sequence.n_frames, sequence.height_px * sequence.width_px / FULL_HD_PX
+
+
+@cache
+def guess_frames(name):
+    """How many frames a sequence may have, by the sample sheet, the number of images, or the size of the video."""
+    row = SAMPLES[name]
+    if row.last_frame:
+        return row.last_frame - (row.first_frame or 1) + 1
+    if os.path.isdir(row.frames):
+        return sum(len(files) for _, _, files in os.walk(row.frames))
+    size_mb = os.path.getsize(row.frames) / 1e6 if os.path.isfile(row.frames) else 10
+    return math.ceil(size_mb * FRAMES_PER_MB)
+
+
+def memory(rule):
+    """Memory of a rule's jobs in MB, as a resource."""
+
+    def mem_mb(wildcards, attempt):
+        need, (_, n_masks) = need_of(rule, wildcards), size_of(wildcards)
+        return attempt * math.ceil(need.base_mb + need.kb_per_mask * n_masks / 1000)
+
+    return mem_mb
+
+
+def minutes(rule):
+    """Time of a rule's jobs in minutes, as a resource."""
+
+    def runtime(wildcards, attempt):
+        need, (n_frames, n_masks) = need_of(rule, wildcards), size_of(wildcards)
+        seconds = need.seconds_per_frame * n_frames + need.seconds_per_mask * n_masks
+        return attempt * math.ceil(MINUTES_TO_START + seconds / 60)
+
+    return runtime
+
+
+def need_of(step, wildcards):
+    """What a rule needs for one sequence; a network finds masks more slowly than anything else, in parts faster."""
+    if step == "detect" and is_network(wildcards):
+        need = NEEDS["detect_network"]
+        return need._replace(seconds_per_frame=need.seconds_per_frame / SAMPLES[wildcards.sequence].detection_jobs)
+    return NEEDS[step]
+
+
+def crops_of_training(wildcards):
+    """Crops of 256x128 px in a mini-batch of a training, and in all of its steps."""
+    settings = VARIANTS[wildcards.variant]
+    batch = settings.train.batch_size * settings.crop.crop_height_px * settings.crop.crop_width_px / CROP_PX
+    return batch, batch * settings.train.steps
+
+
+def memory_of_training(wildcards, attempt):
+    """Memory of a training in MB: its mini-batch counts, for masks stay on the disk."""
+    return attempt * math.ceil(3000 + TRAINING_MB * crops_of_training(wildcards)[0])
+
+
+def minutes_of_training(wildcards, attempt):
+    """Time of a training in minutes, where there is no GPU."""
+    return attempt * math.ceil(MINUTES_TO_START + TRAINING_SECONDS * crops_of_training(wildcards)[1] / 60)
