@@ -14,19 +14,9 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/render.smk"
-include: "workflow/rules/detect.smk"
-include: "workflow/rules/fuse.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/associate.smk"
-include: "workflow/rules/merge.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/ablation.smk"
 
 
 rule all:
-    default_target: True
     input:
         expand(f"{RESULTS}/{{sequence}}/mots.txt", sequence=TARGETS),
         expand(f"{RESULTS}/{{sequence}}/overlay.mp4", sequence=TARGETS),
@@ -36,6 +26,17 @@ rule all:
             kind=["short", "merge"],
         ),
         [f"{RESULTS}/metrics.md"] if EVALUATED else [],
+
+
+include: "workflow/rules/render.smk"
+include: "workflow/rules/detect.smk"
+include: "workflow/rules/fuse.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/associate.smk"
+include: "workflow/rules/merge.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/ablation.smk"
 
 
 rule ablation:
