@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-COPIED = ["Snakefile", "workflow", "remots", "config", "envs", "profiles"]
+COPIED = ["Snakefile", "workflow", "remots", "config", "envs", "profiles", "pyproject.toml", "README.md"]
 HEADER = "sequence\tsplit\tframes\tdetections\tground_truth\tfirst_frame\tlast_frame\n"
 CONFIG = {
     "sequences": "sequences.tsv",

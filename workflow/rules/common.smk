@@ -2,31 +2,32 @@
 import shlex
 import sys
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# The rules may be read by another workflow, and from a checkout or straight from a repository host; only a checkout has
-# the code beside them.
-CHECKOUT = Path(str(workflow.current_basedir)).parents[1]
+# Another workflow may import the rules, from a checkout or straight from a repository host; only a checkout has the code
+# beside them.
+RULES = str(workflow.current_basedir)
+CHECKOUT = Path(RULES).parents[1]
 if (CHECKOUT / "remots").is_dir():
     sys.path.insert(0, str(CHECKOUT))
-elif find_spec("remots") is None:
-    raise WorkflowError(
-        f"the rules of ReMOTS come from {CHECKOUT}, but its code is not installed: use the module from a checkout, "
-        "or install that version: python -m pip install 'remots @ git+https://HOST/OWNER/remots@TAG'"
-    )
 
-from remots.commands.settings_flags import format_flags
-from remots.detectors.registry import DETECTORS as REGISTRY
-from remots.errors import InputError
-from remots.formats.ablation_file import read_ablation
-from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
-from remots.job_environment import code_folder, prefer_this_interpreter
-from remots.provenance import code_digest
-from remots.settings import Network, parse_config
-from remots.sharing import MADE_FROM, find_home
+try:
+    from remots.commands.settings_flags import format_flags
+    from remots.detectors.registry import DETECTORS as REGISTRY
+    from remots.errors import InputError
+    from remots.formats.ablation_file import read_ablation
+    from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
+    from remots.job_environment import code_folder, prefer_this_interpreter
+    from remots.provenance import code_digest
+    from remots.settings import Network, parse_config
+    from remots.sharing import MADE_FROM, find_home
+except ImportError as error:
+    raise WorkflowError(
+        f"{error}; the code of ReMOTS must be installed beside Snakemake, of the version of its rules ({RULES}): "
+        "python -m pip install 'remots @ git+https://HOST/OWNER/remots@TAG'"
+    ) from None
 
 prefer_this_interpreter()
 # Snakemake would take PYTHONPATH out of the environment of jobs that have a conda environment, so their command sets it,
