@@ -104,7 +104,9 @@ def test_another_workflow_runs_ours_as_a_module_with_its_own_config_prefix_and_f
 
 def test_the_workflow_of_the_catalog_is_that_of_the_checkout(repository: Path) -> None:
     def total(*options: str) -> list[str]:
-        done = snakemake(repository, "--dry-run", "--quiet", "rules", "--configfile", "config/demo/config.yaml", *options)
+        done = snakemake(
+            repository, "--dry-run", "--quiet", "rules", "--configfile", "config/demo/config.yaml", *options
+        )
         return sorted(line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("total", "fuse")))
 
     assert total() == total("--snakefile", "workflow/Snakefile") != []
@@ -125,7 +127,8 @@ def test_a_workflow_deployed_from_a_host_runs_with_the_installed_code(tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "deployed" / video).is_file()
     # Only a link to the package is put before the PYTHONPATH of jobs, never what else lies beside it.
-    assert os.listdir(tmp_path / "deployed" / ".snakemake" / "remots_code") == ["remots"]
+    links = tmp_path / "deployed" / ".snakemake" / "remots_code"
+    assert [path.name for path in links.iterdir()] == ["remots"]
 
 
 def test_a_deployed_workflow_without_the_code_says_what_to_install(tmp_path: Path, repository: Path) -> None:

@@ -1,0 +1,100 @@
+"""The jobs of the workflow for a sequence: what each writes, and where its log lies. A test holds it to the rules."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from remots.formats.sample_sheet import SampleRow, detector_names
+from remots.settings import Config, Network
+
+
+class Job(NamedTuple):
+    """A job of the workflow.
+
+    Attributes
+    ----------
+    step : str
+        The step of the paper to which it belongs, a column of `remots status`.
+    rule : str
+        The rule, with the detector or the stage where it has one.
+    outputs : tuple of str
+        Files in the sequence's folder of results; of all sequences: in the folder of all results.
+    log : str
+        Its log, in the same folder.
+    until : str
+        A file after whose making the outputs are removed; empty: they stay.
+    """
+
+    step: str
+    rule: str
+    outputs: tuple[str, ...]
+    log: str
+    until: str = ""
+
+
+def _job(step: str, rule: str, *outputs: str) -> Job:
+    return Job(step, rule, outputs, f"logs/{rule}.log")
+
+
+PROBE = _job("detect", "probe", "sequence.json")
+IMPORT_TRUTH = _job("detect", "import_truth", "truth.parquet")
+CROP = _job("train intra", "crop", "crops.npy")
+FUSE = _job("fuse", "fuse", "masks.parquet")
+EVALUATE = _job("results", "evaluate", "evaluation.json")
+AFTER_FUSION = (
+    CROP,
+    _job("train intra", "warp", "warped_iou.parquet"),
+    _job("train intra", "train_intra", "encoder_intra.safetensors", "training_intra.csv"),
+    _job("train intra", "embed_intra", "features_intra.npy"),
+    _job("associate", "histogram_intra", "histograms_intra.npz"),
+    _job("associate", "threshold_short", "threshold_short.json"),
+    _job("associate", "associate", "short_tracklets.parquet", "short_tracklets.json"),
+    _job("train inter", "train_inter", "encoder_inter.safetensors", "training_inter.csv"),
+    _job("train inter", "embed_inter", "features_inter.npy"),
+    _job("merge", "histogram_inter", "histograms_inter.npz"),
+    _job("merge", "threshold_merge", "threshold_merge.json"),
+    _job("merge", "merge", "tracks.parquet", "merges.parquet"),
+    _job("results", "export", "mots.txt", "kitti_mots.txt", "coco_video.json"),
+    _job("pictures", "plot_threshold_short", "figures/threshold_short.png", "figures/threshold_short.svg"),
+    _job("pictures", "plot_threshold_merge", "figures/threshold_merge.png", "figures/threshold_merge.svg"),
+    _job("pictures", "overlay", "overlay.mp4"),
+)
+INITIALISE = _job("train intra", "initialise", "encoder_pretrained.safetensors")
+TABULATE = _job("results", "tabulate", "metrics.csv", "metrics.md")
+STEPS = ("detect", "fuse", "train intra", "associate", "train inter", "merge", "results", "pictures")
+
+
+def jobs_of_sequence(row: SampleRow, config: Config) -> list[Job]:
+    """List the jobs of a sequence, in the order in which they run.
+
+    Parameters
+    ----------
+    row : SampleRow
+    config : Config
+        Says which detectors are networks.
+
+    Returns
+    -------
+    list of Job
+    """
+    truth = [IMPORT_TRUTH] if row.ground_truth else []
+    if row.split == "train":
+        return [PROBE, *truth, CROP]
+    return [PROBE, *_detections(row, config), *truth, FUSE, *AFTER_FUSION, *([EVALUATE] if truth else [])]
+
+
+def jobs_of_all(rows: Mapping[str, SampleRow]) -> list[Job]:
+    """List the jobs that are there once for all sequences; `rows` by their names."""
+    targets = [row for row in rows.values() if row.split == "target"]
+    return ([INITIALISE] if targets else []) + ([TABULATE] if any(row.ground_truth for row in targets) else [])
+
+
+def _detections(row: SampleRow, config: Config) -> Iterator[Job]:
+    for name, source in detector_names(row).items():
+        joined = f"detections/{name}.parquet"
+        if row.detection_jobs == 1:
+            yield _job("detect", f"detect_{name}", joined)
+            continue
+        n_parts = row.detection_jobs if isinstance(config.detectors.get(source), Network) else 1
+        for part in (f"{number}_of_{n_parts}" for number in range(1, n_parts + 1)):
+            yield _job("detect", f"detect_{name}_{part}", f"detections/{name}/{part}.parquet")._replace(until=joined)
+        yield _job("detect", f"join_{name}", joined)
