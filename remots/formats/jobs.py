@@ -1,9 +1,9 @@
 """The jobs of the workflow for a sequence: what each writes, and where its log lies. A test holds it to the rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from remots.formats.sample_sheet import SampleRow, detector_names
+from remots.formats.sample_sheet import SampleRow, detector_names, training_rows
 from remots.settings import Config, Network
 
 
@@ -80,6 +80,18 @@ def jobs_of_sequence(row: SampleRow, config: Config) -> list[Job]:
     if row.split == "train":
         return [PROBE, *truth, CROP]
     return [PROBE, *_detections(row, config), *truth, FUSE, *AFTER_FUSION, *([EVALUATE] if truth else [])]
+
+
+def rows_needed(rows: Collection[SampleRow], config: Config) -> list[SampleRow]:
+    """Leave out the training sequences from which no target learns, for their jobs are never run."""
+    teachers = [row for row in rows if row.split == "train"]
+    needed: set[str] = set()
+    for target in rows if config.adapt.training_set else ():
+        if len(needed) == len(teachers):
+            break
+        if target.split == "target":
+            needed.update(row.sequence for row in training_rows(target, teachers))
+    return [row for row in rows if row.split == "target" or row.sequence in needed]
 
 
 def jobs_of_all(rows: Mapping[str, SampleRow]) -> list[Job]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import itertools
 import os
 import time
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from remots.formats.jobs import STEPS, Job, jobs_of_all, jobs_of_sequence
+from remots.formats.jobs import STEPS, Job, jobs_of_all, jobs_of_sequence, rows_needed
 from remots.formats.sample_sheet import read_sample_sheet
 from remots.progress import as_duration
 from remots.settings import Config
@@ -63,21 +64,15 @@ class RunRecords:
     @cached_property
     def began(self) -> dict[str, float]:
         """When each job that is submitted or running began, in seconds of the epoch, by output."""
-        marks = (self._folder / "incomplete").rglob("*")
-        return {name: mark.stat().st_mtime for mark in marks if mark.is_file() and (name := self._output_of(mark))}
-
-    def was_made(self, output: str) -> bool:
-        """Whether an output was once made, though it may be gone."""
-        return self._record("metadata", output).is_file()
-
-    def _record(self, kind: str, output: str) -> Path:
-        # Snakemake names a record by the output; a long name is cut into folders that begin with @.
-        name = base64.urlsafe_b64encode(output.encode()).decode()
-        length = os.pathconf(self._folder, "PC_NAME_MAX") - 1
-        pieces = [name[start : start + length] for start in range(0, len(name), length)]
-        return Path(self._folder, kind, *(f"@{piece}" for piece in pieces[:-1]), pieces[-1])
+        found: dict[str, float] = {}
+        for mark in (self._folder / "incomplete").rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # the job has ended just now
+                if mark.is_file() and (output := self._output_of(mark)):
+                    found[output] = mark.stat().st_mtime
+        return found
 
     def _output_of(self, mark: Path) -> str:
+        # A mark bears the name of the output; a long one is cut into folders that begin with @.
         pieces = mark.relative_to(self._folder / "incomplete").parts
         try:
             return base64.urlsafe_b64decode("".join(piece.removeprefix("@") for piece in pieces)).decode()
@@ -103,8 +98,9 @@ def read_run(config: Config, results: str, folder: Path) -> dict[str, list[JobSt
     """
     rows = {row.sequence: row for row in read_sample_sheet(config.sequences)}
     records = RunRecords(folder)
+    needed = rows_needed(rows.values(), config)
     states = {
-        name: read_states(Path(results, name), jobs_of_sequence(row, config), records) for name, row in rows.items()
+        row.sequence: read_states(Path(results, row.sequence), jobs_of_sequence(row, config), records) for row in needed
     }
     return states | {ALL_SEQUENCES: read_states(Path(results), jobs_of_all(rows), records)}
 
@@ -135,13 +131,28 @@ def _state_of(job: Job, folder: Path, files: "_Files", records: RunRecords) -> J
         return JobState(job, "done", log)
     if job.log not in files:
         return JobState(job, _begun(records, "queued") if began else "waiting", log)
-    written = log.stat().st_mtime
+    try:
+        written, last_line = log.stat().st_mtime, read_last_line(log)
+    except FileNotFoundError:  # removed since the folder was listed: the job begins anew
+        return JobState(job, "queued", log)
     if began and written < began - 1:  # the log is that of an earlier try; clocks of file systems differ a little
         return JobState(job, _begun(records, "queued"), log)
-    if not began and any(records.was_made(str(folder / name)) for name in job.outputs):
+    if not began and _has_ended_well(log, written):
         return JobState(job, "waiting", log)
     state: State = _begun(records, "running") if began else "failed"
-    return JobState(job, state, log, read_last_line(log), max(0.0, time.time() - written))
+    return JobState(job, state, log, last_line, max(0.0, time.time() - written))
+
+
+def _has_ended_well(log: Path, written: float) -> bool:
+    """Whether the job that wrote the log ended well, and its outputs were removed afterwards."""
+    try:
+        return _benchmark_of(log).stat().st_mtime >= written  # written after a job that ends well, and only then
+    except FileNotFoundError:
+        return False
+
+
+def _benchmark_of(log: Path) -> Path:
+    return log.parent.with_name("benchmarks") / f"{log.stem}.tsv"
 
 
 def _begun(records: RunRecords, state: State) -> State:
@@ -222,9 +233,8 @@ def _seconds_left(found: list[JobState]) -> float:
 
 
 def _seconds_taken(state: JobState) -> float:
-    benchmark = state.log.parent.with_name("benchmarks") / f"{state.job.rule}.tsv"
     try:
-        return float(benchmark.read_text().splitlines()[1].split("\t")[0])
+        return float(_benchmark_of(state.log).read_text().splitlines()[1].split("\t")[0])
     except (OSError, IndexError, ValueError):  # being written just now, or removed
         return 0.0
 

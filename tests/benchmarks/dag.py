@@ -80,14 +80,14 @@ def write_empty_workflow(folder: Path) -> Path:
     done = subprocess.run(
         _command(_ours(), "--dry-run", "--quiet", "host"), cwd=folder, capture_output=True, text=True, check=True
     )
-    rules = [_empty_rule(number, text) for number, text in enumerate(_jobs(done.stdout + done.stderr))]
+    rules = [_empty_rule(number, text) for number, text in enumerate(read_jobs(done.stdout + done.stderr))]
     path = folder / "empty.smk"
     sheet = "SEQUENCES = [line.split('\\t')[0] for line in open('sequences.tsv')][1:]\n"
     path.write_text(sheet + "\n".join(sorted(rules, key=lambda rule: not rule.startswith("rule all"))))
     return path
 
 
-def _jobs(output: str) -> Iterator[tuple[str, dict[str, list[str]]]]:
+def read_jobs(output: str) -> Iterator[tuple[str, dict[str, list[str]]]]:
     """Read what a dry run says of each job: the rule, and its files by kind."""
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", output, re.MULTILINE)
     for name, body in dict.fromkeys(jobs):
