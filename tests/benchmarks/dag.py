@@ -8,6 +8,7 @@ plain patterns, without settings, digests, resources, environments and functions
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 N_SEQUENCES = (100, 1_000)
-N_SEQUENCES_RUN = 10
+N_SEQUENCES_RUN = 40
 REPETITIONS = 3
 # After these flags a verb of ours names a file that it writes.
 OUTPUT_FLAGS = "--out --log --summary --merges --mots --kitti --coco --csv --markdown --png --svg"
@@ -53,11 +54,11 @@ def _job_row(folder: Path, empty: Path) -> dict[str, object]:
     python = _stand_in(folder)
     costs = []
     for file in (_ours(), empty):
-        _cost(folder, file, "--delete-all-output")
-        seconds = _cost(folder, file, python=python)[0] - _cost(folder, file, "--dry-run", "--forceall")[0]
+        seconds = _cost(folder, file, python=python)[0]
         costs.append(1000 * seconds / len(list(folder.glob("results/**/benchmarks/*.tsv"))))
-        subprocess.run(["rm", "-rf", str(folder / "results"), str(folder / ".snakemake")], check=True)
-    return _row(f"a job beyond its verb ({N_SEQUENCES_RUN} sequences), CPU ms", *costs)
+        for leftover in ("results", ".snakemake"):
+            shutil.rmtree(folder / leftover)
+    return _row(f"a job beyond its verb ({N_SEQUENCES_RUN} sequences, run whole), CPU ms", *costs)
 
 
 def _row(what: str, ours: float, theirs: float) -> dict[str, object]:
@@ -136,9 +137,9 @@ def _stand_in(folder: Path) -> str:
     """Make a Python that runs Snakemake, beside a ``python`` that jobs find and that only touches their outputs."""
     programs = folder / "bin"
     programs.mkdir()
-    home = Path(sys.executable).parent
-    (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
-    (programs / "python3").symlink_to(sys.executable)
+    (folder / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    (folder / "lib").symlink_to(Path(sys.prefix, "lib"))
+    (programs / "python3").symlink_to(Path(sys.executable).resolve())
     (programs / "python").write_text(STAND_IN)
     (programs / "python").chmod(0o755)
     return str(programs / "python3")
