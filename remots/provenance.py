@@ -84,7 +84,7 @@ def _read(module: str) -> tuple[tuple[str, ...], str]:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """What a module imports, at its top, inside a function, or by a name in a string."""
+    """Name what a module imports, at its top, inside a function, or by a name in a string."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
