@@ -16,20 +16,9 @@ configfile: "config/config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/cluster.smk"
-include: "workflow/rules/render.smk"
-include: "workflow/rules/detect.smk"
-include: "workflow/rules/fuse.smk"
-include: "workflow/rules/refine.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/associate.smk"
-include: "workflow/rules/merge.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/ablation.smk"
 
 
 rule all:
-    default_target: True
     input:
         expand(f"{RESULTS}/{{sequence}}/mots.txt", sequence=TARGETS),
         expand(f"{RESULTS}/{{sequence}}/overlay.mp4", sequence=TARGETS),
@@ -40,6 +29,18 @@ rule all:
         ),
         [f"{RESULTS}/metrics.md"] if EVALUATED else [],
         [f"{RESULTS}/report.html"] if TARGETS else [],
+
+
+include: "workflow/rules/render.smk"
+include: "workflow/rules/detect.smk"
+include: "workflow/rules/fuse.smk"
+include: "workflow/rules/refine.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/associate.smk"
+include: "workflow/rules/merge.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/ablation.smk"
 
 
 rule ablation:

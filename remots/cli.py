@@ -9,9 +9,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 
 from remots import __version__
+from remots.closing_line import error_logger, run_with_closing_line
+from remots.commands.settings_flags import add_common_flags
 from remots.errors import InputError
 from remots.job_environment import take_gpu
 
@@ -24,9 +26,10 @@ VERBS_BY_STEP = {
     "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay", "excerpt", "report"],
     "files of others": ["convert", "validate"],
     "to begin": ["new", "get"],
-    "help": ["config"],
+    "help": ["config", "status", "completion"],
 }
 EXIT_INTERRUPTED = 130
+EXIT_CODES = "exit codes: 0 done; 2 bad input or usage, one line says what and where; 130 interrupted; 143 terminated"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,28 +56,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in verbs:
         sys.stderr.write(f"remots: error: unknown verb {words[0]!r}; one of {', '.join(verbs)}\n")
         return 2
-    return _run_verb(words[0], words[1:])
+    if "--json" in words:
+        return run_with_closing_line(words[0], lambda options: _run_verb(words[0], words[1:], options))
+    return _run_verb(words[0], words[1:], argparse.Namespace())
 
 
-def _run_verb(verb: str, words: list[str]) -> int:
+def _run_verb(verb: str, words: list[str], options: argparse.Namespace) -> int:
     # Threads that wait must sleep: where two jobs share the cores, spinning threads made training four times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    module = importlib.import_module(f"remots.commands.{_module_name(verb)}")
-    parser = argparse.ArgumentParser(
-        prog=f"remots {verb}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quiet", action="store_true", help="only warnings and errors")
-    parser.add_argument(
-        "--gpus", type=int, metavar="N", help="0: use no GPU; 1: one that no other job of the workflow has"
-    )
-    module.add_arguments(parser)
+    module, parser = _module_of(verb), parser_of(verb)
     try:
-        options = parser.parse_args(words)
+        parser.parse_args(words, options)
     except SystemExit as stop:  # argparse has printed the help or the usage
+        if stop.code:
+            error_logger.error("wrong usage; standard error says what, and `remots %s --help` what is right", verb)
         return int(stop.code or 0)
-    logging.basicConfig(
-        level=logging.WARNING if options.quiet else logging.INFO, format=f"remots {verb}: %(message)s", force=True
-    )
+    level = logging.WARNING if options.quiet else logging.INFO
+    logging.basicConfig(level=level, format=f"remots {verb}: %(message)s", force=True)
+    logging.root.handlers[0].setLevel(level)
     signal.signal(signal.SIGTERM, _stop)
     try:
         if options.gpus is not None:
@@ -91,13 +90,34 @@ def _run_verb(verb: str, words: list[str]) -> int:
     return 0
 
 
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    """Make the parser of a verb's flags."""
+    module = _module_of(verb)
+    parser = argparse.ArgumentParser(
+        prog=f"remots {verb}",
+        description=module.__doc__,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        conflict_handler="resolve",  # a verb's own --json says more than the common one
+    )
+    add_common_flags(parser)
+    module.add_arguments(parser)
+    return parser
+
+
+def _module_of(verb: str) -> ModuleType:
+    return importlib.import_module(f"remots.commands.{_module_name(verb)}")
+
+
 def _stop(signal_number: int, _frame: FrameType | None) -> None:
     """Turn SIGTERM into an exception, so that temporary files are removed."""
     raise SystemExit(128 + signal_number)
 
 
 def _fail(verb: str, message: str) -> int:
-    sys.stderr.write(f"remots {verb}: error: {' '.join(message.split())}\n")
+    line = " ".join(message.split())
+    sys.stderr.write(f"remots {verb}: error: {line}\n")
+    error_logger.error(line)
     return 2
 
 
@@ -111,7 +131,7 @@ def _overview() -> str:
         lines.append(f"{step}:")
         lines += [f"  {verb:<18} {_summary(verb)}" for verb in verbs]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, EXIT_CODES, ""])
 
 
 def _summary(verb: str) -> str:

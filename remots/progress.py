@@ -31,7 +31,7 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and logger.isEnabledFor(logging.INFO):  # without --quiet
         yield from _bar(items, description, total)
     else:
         yield from _lines(items, description, total)
@@ -74,4 +74,18 @@ def progress_line(description: str, n_done: int, total: int | None, elapsed_seco
     if not total or not n_done:
         return f"{description}: {n_done} done"
     seconds_left = elapsed_seconds * (total - n_done) / n_done
-    return f"{description}: {n_done} of {total}, {seconds_left:.0f} s left"
+    return f"{description}: {n_done} of {total}, {as_duration(seconds_left)} left"
+
+
+def as_duration(seconds: float) -> str:
+    """Write a time as people say it: ``45 s``, ``12 min``, ``3 h 05 min``, ``2 d 04 h``."""
+    minutes = round(seconds / 60)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if minutes < 120:
+        return f"{minutes} min"
+    return (
+        f"{minutes // 60} h {minutes % 60:02d} min"
+        if minutes < 2880
+        else f"{minutes // 1440} d {minutes // 60 % 24:02d} h"
+    )

@@ -74,11 +74,29 @@ def _beside(module: str) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-@cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Modules of the package that this one imports, at its top, inside a function, or by a name in a string."""
+    return _read(module)[0]
+
+
+def _bare_code(module: str) -> str:
+    return _read(module)[1]
+
+
+@cache
+def _read(module: str) -> tuple[tuple[str, ...], str]:
+    """Modules of the package that this one imports, and its code without docstrings; parsed once, for it takes time."""
+    tree = _tree(module)
+    imported = tuple(name for name in _names(tree) if name not in LEFT_OUT and _source(name) is not None)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [statement for statement in node.body if not _is_docstring(statement)]
+    return imported, ast.dump(tree)
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """Name what a module imports, at its top, inside a function, or by a name in a string."""
     found: set[str] = set()
-    for node in ast.walk(_tree(module)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -86,16 +104,7 @@ def _imports(module: str) -> tuple[str, ...]:
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.add(node.value)  # a module that is imported by its name, as detectors are
-    return tuple(name for name in found if name not in LEFT_OUT and _source(name) is not None)
-
-
-@cache
-def _bare_code(module: str) -> str:
-    tree = _tree(module)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [statement for statement in node.body if not _is_docstring(statement)]
-    return ast.dump(tree)
+    return found
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

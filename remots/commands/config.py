@@ -1,6 +1,8 @@
 """Show every setting with its default and meaning.
 
-Example: remots config > config.yaml, then change what you need. ``remots config --format readme`` explains each key;
+    remots config > config.yaml
+
+Then change what you need. ``remots config --format readme`` explains each key;
 ``remots config --paper`` writes the paper's values where they are not the defaults.
 """
 

@@ -1,6 +1,6 @@
 """Join the tables of the parts of a video in which a network has detected side by side.
 
-Example: remots join part_1.parquet part_2.parquet --out detections/mmdet.parquet
+    remots join part_1.parquet part_2.parquet --out detections/mmdet.parquet
 
 The result has the same bytes as that of one `remots detect` over the whole video.
 """

@@ -1,6 +1,6 @@
 """Render a street scene with exact truth and two simulated detectors.
 
-Example: remots render --name street_a --out-dir results/scenes/street_a --n-frames 180 --n-people 10 --seed 1
+    remots render --name street_a --out-dir results/scenes/street_a --n-frames 180 --n-people 10 --seed 1
 
 Writes frames.mp4, truth.txt (MOTSChallenge text), detections_a.json and detections_b.json (COCO results).
 """

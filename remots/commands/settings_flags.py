@@ -15,6 +15,14 @@ from remots.settings import PAPER, Section, describe_first_error
 SectionType = TypeVar("SectionType", bound=Section)
 
 
+def add_common_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that each verb has."""
+    parser.add_argument("--quiet", action="store_true", help="only warnings and errors on standard error")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output says what was done")
+    help_of_gpus = "0: use no GPU; 1: one that no other job of the workflow has"
+    parser.add_argument("--gpus", type=int, metavar="N", help=help_of_gpus)
+
+
 def add_settings(parser: argparse.ArgumentParser, section: type[Section]) -> None:
     """Add one flag per field of the section: its name, choices, default and description.
 

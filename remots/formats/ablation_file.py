@@ -52,7 +52,7 @@ def read_ablation(path: Path | str, values: Mapping[str, Any]) -> dict[str, Conf
             each = list(_one_by_one(changes or {}))
             for number, overlay in enumerate(each, start=1):
                 key = f"{group}/{name}" + (f"/{number}" if len(each) > 1 else "")
-                variants[key] = parse_config(_lay_over(values, overlay), place)
+                variants[key] = parse_config(lay_over(values, overlay), place)
     return variants
 
 
@@ -92,7 +92,7 @@ def _one_by_one(changes: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if isinstance(values, list)
     ]
     for chosen in itertools.product(*lists):
-        yield _lay_over(changes, _nested(chosen))
+        yield lay_over(changes, _nested(chosen))
 
 
 def _nested(chosen: tuple[tuple[str, str, Any], ...]) -> dict[str, Any]:
@@ -102,10 +102,10 @@ def _nested(chosen: tuple[tuple[str, str, Any], ...]) -> dict[str, Any]:
     return overlay
 
 
-def _lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Put one config on another; mappings are joined key by key, anything else is replaced."""
+def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Put one config on another; mappings are joined key by key, anything else is replaced. As Snakemake does."""
     joined = dict(below)
     for key, value in above.items():
         old = joined.get(key)
-        joined[key] = _lay_over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        joined[key] = lay_over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return joined

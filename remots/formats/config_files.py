@@ -3,7 +3,7 @@
 import json
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from remots.errors import InputError
+from remots.formats.ablation_file import lay_over
 from remots.formats.sample_sheet import SampleRow
 from remots.settings import PAPER, Config, Motion, Network, Precomputed, Scene, Section, parse_config
 
@@ -33,13 +34,27 @@ def read_config(path: Path | str) -> Config:
     InputError
         If the file is missing, is no YAML (with the line), or a key or value is wrong (with the key).
     """
+    return read_configs([path])
+
+
+def read_configs(paths: Sequence[Path | str]) -> Config:
+    """Read config files, each laid over those before it, and check the whole; raises as `read_config` does."""
+    values: dict[str, Any] = {}
+    for path in paths:
+        values = lay_over(values, _read_yaml(path))
+    return parse_config(values, ", ".join(map(str, paths)))
+
+
+def _read_yaml(path: Path | str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such config file") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    return parse_config(values or {}, str(path))
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: holds no settings; write KEY: VALUE as `remots config` does")
+    return values
 
 
 def config_as_yaml(paper: bool = False) -> str:

@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ["fusion", "tracking", "merging", "long_video", "memory", "training", "detectors"]
+BENCHMARKS = ["fusion", "tracking", "merging", "long_video", "memory", "training", "detectors", "dag"]
 STUDIES = ["flow", "tracking_quality", "refine"]
 
 

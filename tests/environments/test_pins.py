@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / "envs"
 YAML_FILES = sorted(ENVIRONMENTS.glob("*.yaml"))
-NEEDED_BY_SNAKEMAKE_ONLY = {"snakemake"}
+NOT_NEEDED_BY_RULES = {"snakemake", "shtab"}
 NEEDED_BY_DETECT = {"av", "numpy", "pandas", "pyarrow", "pycocotools", "pydantic", "pyyaml", "torch", "torchvision"}
 
 
@@ -88,7 +88,7 @@ def test_the_constraints_cover_every_extra(constraints: dict[str, str], project:
 
 def test_the_environment_of_all_rules_has_what_the_project_depends_on(project: dict[str, Any]) -> None:
     needed = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
-    assert needed - NEEDED_BY_SNAKEMAKE_ONLY <= set(pins_of(pip_section(ENVIRONMENTS / "remots.yaml")))
+    assert needed - NOT_NEEDED_BY_RULES <= set(pins_of(pip_section(ENVIRONMENTS / "remots.yaml")))
 
 
 @pytest.mark.parametrize("file", YAML_FILES, ids=lambda file: file.name)

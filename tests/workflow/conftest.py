@@ -10,7 +10,18 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-COPIED = ["Snakefile", "workflow", "remots", "config", "envs", "profiles", "local", "slurm"]
+COPIED = [
+    "Snakefile",
+    "workflow",
+    "remots",
+    "config",
+    "envs",
+    "profiles",
+    "local",
+    "slurm",
+    "pyproject.toml",
+    "README.md",
+]
 HEADER = "sequence\tsplit\tframes\tdetections\tground_truth\tfirst_frame\tlast_frame\n"
 CONFIG = {
     "sequences": "sequences.tsv",

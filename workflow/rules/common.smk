@@ -6,41 +6,73 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-ROOT = Path(workflow.basedir).resolve()
-sys.path.insert(0, str(ROOT))
+# Another workflow may import the rules, from a checkout or straight from a repository host; only a checkout has the code
+# beside them.
+RULES = str(workflow.current_basedir)
+CHECKOUT = Path(RULES).parents[1]
+if (CHECKOUT / "remots").is_dir():
+    sys.path.insert(0, str(CHECKOUT))
 
-from remots.commands.settings_flags import format_flags
-from remots.detectors.registry import DETECTORS as REGISTRY
-from remots.errors import InputError
-from remots.formats.ablation_file import read_ablation
-from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
-from remots.job_environment import prefer_this_interpreter, share_gpus
-from remots.provenance import code_digest
-from remots.settings import Network, parse_config
-from remots.sharing import MADE_FROM, find_home
+try:
+    from remots.commands.settings_flags import format_flags
+    from remots.detectors.registry import DETECTORS as REGISTRY
+    from remots.errors import InputError
+    from remots.formats.ablation_file import read_ablation
+    from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
+    from remots.job_environment import code_folder, prefer_this_interpreter, share_gpus
+    from remots.provenance import code_digest
+    from remots.settings import Network, parse_config
+    from remots.sharing import MADE_FROM, find_home
+except ImportError as error:
+    raise WorkflowError(
+        f"{error}; the code of ReMOTS must be installed beside Snakemake, of the version of its rules ({RULES}): "
+        "python -m pip install 'remots @ git+https://HOST/OWNER/remots@TAG'"
+    ) from None
 
 prefer_this_interpreter()
 if workflow.local_exec and workflow.is_main_process:
     share_gpus()
-# The code is that of the checkout. Snakemake would take PYTHONPATH out of the environment of jobs that have a conda
-# environment, so their command sets it.
-shell.prefix("set -euo pipefail; export PYTHONPATH=" + shlex.quote(str(ROOT)) + "${{PYTHONPATH:+:$PYTHONPATH}}; ")
+# Snakemake would take PYTHONPATH out of the environment of jobs that have a conda environment, so their command sets it,
+# after what another workflow has every command begin with.
+shell.prefix(
+    (shell._process_prefix or "set -euo pipefail; ").replace("{", "{{").replace("}", "}}")
+    + f"export PYTHONPATH={shlex.quote(str(code_folder()))}"
+    + "${{PYTHONPATH:+:$PYTHONPATH}}; "
+)
+
+
+def wants_variants():
+    """Whether the command line asks for variants: the target `ablation`, or a file or a job of one.
+
+    Else the rules need no functions that find out which variant makes a file, and thousands of sequences are planned in
+    less time. Snakemake knows its targets only after it has read the rules.
+    """
+    return any("ablation" in word for word in sys.argv[1:])
+
 
 try:
     SETTINGS = parse_config(config, "config")
     SAMPLES = {row.sequence: row for row in read_sample_sheet(SETTINGS.sequences)}
     check_detectors(SAMPLES.values(), SETTINGS.detectors)
-    ABLATION = read_ablation(SETTINGS.ablation, config) if Path(SETTINGS.ablation).is_file() else {}
+    WITH_VARIANTS = wants_variants() and Path(SETTINGS.ablation).is_file()
+    ABLATION = read_ablation(SETTINGS.ablation, config) if WITH_VARIANTS else {}
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = SETTINGS.results
+# Where the results lie in the end: another workflow may import this one with a `prefix`.
+on_disk = workflow.modifier.modify_path
+RESULTS_ON_DISK = str(on_disk(RESULTS))
 TARGETS = [name for name, row in SAMPLES.items() if row.split == "target"]
-TRAINING = [name for name, row in SAMPLES.items() if row.split == "train"]
+TRAINING = [row for row in SAMPLES.values() if row.split == "train"]
 REFINED = [name for name in TARGETS if SAMPLES[name].tracklets]  # tracks of another tracker are given
 EVALUATED = [name for name in TARGETS if SAMPLES[name].ground_truth]
 # What stands in the sample sheet, by the name of the detections: a detector of the config, or a file with masks.
 DETECTORS = {name: detector_names(SAMPLES[name]) for name in TARGETS}
+# The detectors whose framework has a conda environment of its own, under its name.
+OWN_ENVIRONMENT = ["detectron2", "mmdet", "transformers"]
+# The sequences whose video is split into parts for a network; few, as a regular expression holds them.
+SPLIT = [name for name in TARGETS if SAMPLES[name].detection_jobs > 1]
 # Every variant of the config by the folder that it has under the results, "ablation/GROUP/VARIANT/"; the config itself
 # has no folder of its own and stands first.
 VARIANTS = {"": SETTINGS} | {f"ablation/{name}/": changed for name, changed in ABLATION.items()}
@@ -53,7 +85,7 @@ def any_of(names):
 
 wildcard_constraints:
     variant=f"({any_of(f'ablation/{name}/' for name in ABLATION)})?",
-    sequence=any_of(SAMPLES),
+    sequence="[^/]+",
     detector="[^/]+",
     part=r"\d+",
     n_parts=r"\d+",
@@ -61,14 +93,19 @@ wildcard_constraints:
     stage="pretrained|intra|inter",
 
 
+def by_variant(text):
+    """What a function of a variant gives, as a parameter: itself where there is one variant alone, else a function."""
+    only = text("")
+    if len(VARIANTS) == 1 and "{" not in only:  # braces would be wildcards
+        return only
+    return lambda wildcards: text(wildcards.variant)
+
+
 def flags(*sections):
     """The settings of a rule as flags of its verb; a changed setting re-runs just the rules that have it."""
-
-    @cache
-    def written(variant):
-        return " ".join(format_flags(getattr(VARIANTS[variant], section)) for section in sections)
-
-    return lambda wildcards: written(wildcards.variant)
+    return by_variant(
+        cache(lambda variant: " ".join(format_flags(getattr(VARIANTS[variant], section)) for section in sections))
+    )
 
 
 def flags_of_run(*sections):
@@ -78,15 +115,19 @@ def flags_of_run(*sections):
 
 def flags_of_training(stage):
     """The settings of a training as flags of `train`; without any steps where `adapt` in the config leaves it out."""
-    settings = flags("train")
-    return lambda wildcards: settings(wildcards) + (
-        "" if getattr(VARIANTS[wildcards.variant].adapt, stage) else " --steps 0"
-    )
+
+    @cache
+    def written(variant):
+        config = VARIANTS[variant]
+        return format_flags(config.train) + ("" if getattr(config.adapt, stage) else " --steps 0")
+
+    return by_variant(written)
 
 
-def code(verb):
+@cache
+def code(verb, *unused_modules):
     """A digest of the code behind a verb; edited code re-runs just the rules that use it."""
-    return code_digest(verb)
+    return code_digest(verb, unused_modules)
 
 
 def per_run(name):
@@ -107,11 +148,15 @@ def home(variant, file):
 
 def of_run(name):
     """A file of all sequences, as an input."""
+    if len(VARIANTS) == 1:
+        return per_run(name)
     return lambda wildcards: home(wildcards.variant, name) + name
 
 
 def of_sequence(name):
     """A file in the folder of the sequence, as an input; `{stage}` in its name is the rule's."""
+    if len(VARIANTS) == 1:
+        return per_sequence(name)
 
     def path(wildcards):
         file = name.format(**dict(wildcards.items()))
@@ -120,9 +165,21 @@ def of_sequence(name):
     return path
 
 
+def row_of(wildcards):
+    """The row of a sequence in the sample sheet."""
+    if wildcards.sequence not in SAMPLES:
+        raise WorkflowError(f"{SETTINGS.sequences} has no sequence {wildcards.sequence}")
+    return SAMPLES[wildcards.sequence]
+
+
+def as_given(path):
+    """A path of the config or of the sample sheet, as an input: a `prefix` is for results, not for what is there."""
+    return path if RESULTS_ON_DISK == RESULTS or Path(path).is_relative_to(RESULTS) else local(path)
+
+
 def frame_range(wildcards):
     """The part of the video that the sample sheet asks for, as flags of `probe`."""
-    row = SAMPLES[wildcards.sequence]
+    row = row_of(wildcards)
     first = [f"--first-frame {row.first_frame}"] if row.first_frame else []
     last = [f"--last-frame {row.last_frame}"] if row.last_frame else []
     return " ".join(first + last)
@@ -138,15 +195,15 @@ def detector_of(wildcards):
 def source_of_detections(wildcards):
     """What a detector looks at: the frames, or for `precomputed` the file with masks."""
     if detector_of(wildcards).detector == "precomputed":
-        return DETECTORS[wildcards.sequence][wildcards.detector]
-    return SAMPLES[wildcards.sequence].frames
+        return as_given(DETECTORS[wildcards.sequence][wildcards.detector])
+    return as_given(row_of(wildcards).frames)
 
 
 def files_of_network(wildcards):
     """The checkpoint and the config of a network, where they are files; a zoo's are not."""
     detector = detector_of(wildcards)
     named = [detector.weights, detector.model] if is_network(wildcards) else []
-    return [name for name in named if name and Path(name).is_file()]
+    return [as_given(name) for name in named if name and Path(name).is_file()]
 
 
 def masks_of_detector(wildcards, input):
@@ -162,7 +219,7 @@ def settings_of_detector(wildcards):
 def code_of_detector(wildcards):
     """A digest of the code of `detect` with this detector alone."""
     chosen = REGISTRY.get(detector_of(wildcards).detector)
-    return code_digest("detect", [entry.module for entry in REGISTRY.values() if entry != chosen])
+    return code("detect", *(entry.module for entry in REGISTRY.values() if entry != chosen))
 
 
 def is_network(wildcards):
@@ -173,8 +230,7 @@ def is_network(wildcards):
 def environment_of_detector(wildcards):
     """The conda environment of a detector: its framework's own, else that of all rules."""
     name = detector_of(wildcards).detector
-    own = ROOT / "envs" / f"{name}.yaml"
-    return str(own if own.is_file() else ROOT / "envs" / "remots.yaml")
+    return f"../../envs/{name if name in OWN_ENVIRONMENT else 'remots'}.yaml"
 
 
 def gpus_of_detector(wildcards):
@@ -184,7 +240,7 @@ def gpus_of_detector(wildcards):
 
 def parts_of_detections(wildcards):
     """The parts into which a sequence is split for a network; others look at it whole."""
-    n_parts = SAMPLES[wildcards.sequence].detection_jobs if is_network(wildcards) else 1
+    n_parts = row_of(wildcards).detection_jobs if is_network(wildcards) else 1
     folder = f"{RESULTS}/{wildcards.variant}{wildcards.sequence}/detections/{wildcards.detector}"
     return [f"{folder}/{part}_of_{n_parts}.parquet" for part in range(1, n_parts + 1)]
 
@@ -205,7 +261,7 @@ def corrections_of(wildcards):
         return []
     named = SAMPLES[wildcards.sequence].corrections
     beside = f"{RESULTS}/{wildcards.sequence}/corrections.tsv"
-    return named or (beside if Path(beside).is_file() else [])
+    return as_given(named) if named else beside if Path(on_disk(beside)).is_file() else []
 
 
 def flag_of_corrections(wildcards, input):
@@ -215,7 +271,8 @@ def flag_of_corrections(wildcards, input):
 
 def masks_to_crop(wildcards):
     """What is cut out of the frames: the masks, and for training sequences the true ones."""
-    return of_sequence("truth.parquet" if wildcards.sequence in TRAINING else "masks.parquet")(wildcards)
+    file = "truth.parquet" if row_of(wildcards).split == "train" else "masks.parquet"
+    return f"{home(wildcards.variant, file)}{wildcards.sequence}/{file}"
 
 
 def of_training_sequences(name):
@@ -228,10 +285,15 @@ def of_training_sequences(name):
     def paths(wildcards):
         if not VARIANTS[wildcards.variant].adapt.training_set:
             return []
-        rows = training_rows(SAMPLES[wildcards.sequence], SAMPLES.values())
-        return [f"{home(wildcards.variant, file)}{row.sequence}/{name}" for row in rows]
+        return [f"{home(wildcards.variant, file)}{teacher}/{name}" for teacher in teachers_of(wildcards.sequence)]
 
-    return paths
+    return paths if TRAINING else []
+
+
+@cache
+def teachers_of(sequence):
+    """The training sequences that a target learns from."""
+    return [row.sequence for row in training_rows(SAMPLES[sequence], TRAINING)]
 
 
 def truth_to_compare(wildcards):
@@ -241,25 +303,32 @@ def truth_to_compare(wildcards):
 
 def evaluations_of_variants(wildcards):
     """The evaluations of the default and of every variant, each once; none where there is nothing to compare."""
+    if not WITH_VARIANTS and Path(SETTINGS.ablation).is_file():
+        raise WorkflowError("the comparison of variants is made when it is asked for: snakemake ablation")
     homes = {home(variant, "evaluation.json") for variant in VARIANTS} if ABLATION else ()
     return [f"{folder}{sequence}/evaluation.json" for folder in sorted(homes) for sequence in EVALUATED]
 
 
 def flags_of_variants(wildcards):
     """Where the evaluations of the default and of every variant lie, as flags of `tabulate-ablation`."""
-    folders = {name: shlex.quote(home(f"ablation/{name}/", "evaluation.json")) for name in ABLATION}
-    variants = " ".join(f"--variant {name} {folder}" for name, folder in folders.items())
-    return f"--default {shlex.quote(home('', 'evaluation.json'))} {variants}"
+    folders = {name: folder_on_disk(f"ablation/{name}/", "evaluation.json") for name in ABLATION}
+    variants = " ".join(f"--variant {name} {shlex.quote(folder)}" for name, folder in folders.items())
+    return f"--default {shlex.quote(folder_on_disk('', 'evaluation.json'))} {variants}"
+
+
+def folder_on_disk(variant, file):
+    """The folder of results in which a file of a variant lies, for a command; Snakemake sees to inputs and outputs."""
+    return home(variant, file).replace(RESULTS, RESULTS_ON_DISK, 1)
 
 
 def sample_of(column):
     """The cell of a sequence in a column of the sample sheet, as an input function."""
-    return lambda wildcards: getattr(SAMPLES[wildcards.sequence], column)
+    return lambda wildcards: as_given(getattr(row_of(wildcards), column))
 
 
 def print_errors_of_verbs():
     """Show the error lines of the failed jobs at the end, so that nobody has to look for a log."""
-    newest = sorted(Path(RESULTS).glob("**/logs/*.log"), key=lambda path: path.stat().st_mtime)[-20:]
+    newest = sorted(Path(RESULTS_ON_DISK).glob("**/logs/*.log"), key=lambda path: path.stat().st_mtime)[-20:]
     for path in newest:
         errors = [line for line in path.read_text(errors="replace").splitlines() if ": error: " in line]
         if errors:

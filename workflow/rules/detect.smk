@@ -35,7 +35,7 @@ rule detect:
     benchmark:
         per_sequence("benchmarks/detect_{detector}.tsv")
     wildcard_constraints:
-        sequence=any_of(name for name, row in SAMPLES.items() if row.detection_jobs == 1),
+        sequence=f"(?!({any_of(SPLIT)})/)[^/]+",
     conda:
         environment_of_detector
     resources:
@@ -87,7 +87,7 @@ rule join:
     benchmark:
         per_sequence("benchmarks/join_{detector}.tsv")
     wildcard_constraints:
-        sequence=any_of(name for name, row in SAMPLES.items() if row.detection_jobs > 1),
+        sequence=any_of(SPLIT),
     conda:
         "../../envs/remots.yaml"
     resources:

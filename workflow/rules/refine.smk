@@ -19,8 +19,8 @@ rule import_tracklets:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory("import_tracklets"),
+        runtime=minutes("import_tracklets"),
     params:
         settings=flags("import_tracklets"),
         code=code("import-tracklets"),
@@ -47,8 +47,8 @@ rule refine:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory("refine"),
+        runtime=minutes("refine"),
     params:
         settings=flags("refine"),
         code=code("refine"),

@@ -106,10 +106,10 @@ rule excerpt:
     conda:
         "../../envs/remots.yaml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=memory("excerpt"),
+        runtime=minutes("excerpt"),
     params:
-        folder=f"{RESULTS}/{{sequence}}",
+        folder=f"{RESULTS_ON_DISK}/{{sequence}}",
         truth=lambda wildcards, input: f"--truth {shlex.quote(input.truth)}" if input.truth else "",
         corrections=flag_of_corrections,
         settings=flags_of_run("excerpt", "merge", "evaluate"),
@@ -135,7 +135,7 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        benchmarks=[f"{RESULTS}/benchmarks", *(f"{RESULTS}/{name}/benchmarks" for name in TARGETS)],
+        benchmarks=[f"{RESULTS_ON_DISK}/benchmarks", *(f"{RESULTS_ON_DISK}/{name}/benchmarks" for name in TARGETS)],
         code=code("report"),
     shell:
         "python -m remots report {input.excerpts:q} --evaluations {input.evaluations:q}"

@@ -2,7 +2,8 @@
 # (docs/cluster.md); each further attempt gets once more of both. Profiles hold all that is a cluster's own matter.
 import math
 import os
-from functools import cache
+import time
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from remots.formats.sequence import read_sequence
@@ -39,26 +40,34 @@ NEEDS = {
     "associate": Need(1000, 10, 0, 0.005),
     "threshold_merge": Need(1500, 10, 0, 0.005),
     "merge": Need(1500, 10, 0, 0.005),
+    "import_tracklets": Need(1000, 10, 0, 0.005),
+    "refine": Need(1000, 10, 0, 0.005),
     "export": Need(1000, 2, 0, 0.005),
     "evaluate": Need(1500, 10, 0, 0.02),
     "plot": Need(1000),
     "overlay": Need(1500, 1, 0.5, 0.005),
+    "excerpt": Need(2000, 10, 0.1, 0.005),
 }
 # Training: memory in MB and seconds for one crop of 256x128 px, SE-ResNeXt50 on four cores of a CPU.
 TRAINING_MB, TRAINING_SECONDS = 200, 0.25
 CROP_PX = 256 * 128
-on_disk = workflow.modifier.modify_path  # another workflow may import this one with a prefix
+# Snakemake asks for each resource of each job; that a sequence has been counted is noticed after so many seconds.
+SECONDS_BETWEEN_LOOKS = 10
 counted = {}
 
 
 def size_of(wildcards):
     """Frames (in frames of 1920x1080 px) and masks of a sequence: counted, or as long as they are not, guessed."""
-    kind = "truth" if SAMPLES[wildcards.sequence].split == "train" else "masks"
-    frames, masks = (
-        on_disk(f"{home(wildcards.variant, name)}{wildcards.sequence}/{name}")
-        for name in ["sequence.json", f"{kind}.parquet"]
-    )
-    n_frames, full_hd = once(frames, count_frames) or (guess_frames(wildcards.sequence), 1.0)
+    variant = getattr(wildcards, "variant", "")  # the report is of the config itself
+    return look_for_size(variant, wildcards.sequence, time.monotonic() // SECONDS_BETWEEN_LOOKS)
+
+
+@lru_cache(maxsize=10_000)
+def look_for_size(variant, name, _look):
+    """Frames and masks of a sequence at one moment."""
+    kind = "truth" if SAMPLES[name].split == "train" else "masks"
+    frames, masks = (on_disk(f"{home(variant, file)}{name}/{file}") for file in ["sequence.json", f"{kind}.parquet"])
+    n_frames, full_hd = once(frames, count_frames) or (guess_frames(name), 1.0)
     n_masks = once(masks, lambda path: count_rows(path, kind))
     return n_frames * full_hd, n_frames * MASKS_PER_FRAME if n_masks is None else n_masks
 
