@@ -77,7 +77,7 @@ def _has_depthwise(network: nn.Module) -> bool:
 
 
 def use_threads(n_threads: int | None) -> None:
-    """Compute with so many threads; None leaves torch's choice, which is one a core."""
+    """Compute so many parts at once (`remots.appearance.parts`); None leaves torch's choice, which is one a core."""
     if n_threads is not None:
         torch.set_num_threads(max(n_threads, 1))
 
