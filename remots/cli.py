@@ -13,6 +13,8 @@ from types import FrameType
 
 from remots import __version__
 from remots.errors import InputError
+from remots.formats.atomic import has_begun
+from remots.recording import write_records
 
 VERBS_BY_STEP = {
     "scene": ["render"],
@@ -21,7 +23,7 @@ VERBS_BY_STEP = {
     "short-term tracker": ["warp", "histogram", "threshold-short", "associate"],
     "merging": ["threshold-merge", "merge"],
     "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay"],
-    "help": ["config"],
+    "help": ["config", "provenance"],
 }
 EXIT_INTERRUPTED = 130
 
@@ -72,6 +74,7 @@ def _run_verb(verb: str, words: list[str]) -> int:
     signal.signal(signal.SIGTERM, _stop)
     try:
         module.run(options)
+        write_records(verb, options)
     except InputError as error:
         return _fail(verb, str(error))
     except OSError as error:
@@ -84,8 +87,13 @@ def _run_verb(verb: str, words: list[str]) -> int:
 
 
 def _stop(signal_number: int, _frame: FrameType | None) -> None:
-    """Turn SIGTERM into an exception, so that temporary files are removed."""
-    raise SystemExit(128 + signal_number)
+    """Turn SIGTERM into an exception, so that temporary files are removed, and a second one does not disturb that."""
+    if has_begun():
+        signal.signal(signal_number, signal.SIG_IGN)
+        raise SystemExit(128 + signal_number)
+    # Nothing is to be cleaned up. An exception could get lost here: modules catch those that come while they import.
+    signal.signal(signal_number, signal.SIG_DFL)
+    signal.raise_signal(signal_number)
 
 
 def _fail(verb: str, message: str) -> int:

@@ -89,7 +89,8 @@ def train_encoder(
     state : TrainingState, optional
         Where an interrupted training of the same plan and inputs stopped.
     save : callable
-        Is given a `TrainingState` every ``plan.checkpoint_seconds``, and at once when the process is told to stop.
+        Is given a `TrainingState` every ``plan.checkpoint_seconds``, at the end, and at once when the process is told
+        to stop.
     held_out : BatchSampler, optional
         Pseudo labels that `sampler` never draws. One mini-batch of it is what the encoder is evaluated on every
         ``plan.evaluate_every`` steps; after ``plan.patience`` evaluations without a gain the training ends.
@@ -144,6 +145,7 @@ def _run(
             if time.monotonic() - last_saved >= plan.checkpoint_seconds and training.n_done < plan.steps:
                 save(training.state())
                 last_saved = time.monotonic()
+        save(training.state())  # what is left to be done, to write the encoder, may be interrupted too
     except (SystemExit, KeyboardInterrupt):
         with _signals_held_back():
             save(training.state())
