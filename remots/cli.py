@@ -13,7 +13,7 @@ from types import FrameType
 
 from remots import __version__
 from remots.errors import InputError
-from remots.formats.atomic import has_begun
+from remots.formats.atomic import has_begun, take_finished
 from remots.recording import write_records
 
 VERBS_BY_STEP = {
@@ -72,6 +72,7 @@ def _run_verb(verb: str, words: list[str]) -> int:
         level=logging.WARNING if options.quiet else logging.INFO, format=f"remots {verb}: %(message)s", force=True
     )
     signal.signal(signal.SIGTERM, _stop)
+    take_finished()  # what else this process has written is none of the verb's
     try:
         module.run(options)
         write_records(verb, options)
