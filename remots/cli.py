@@ -15,7 +15,9 @@ from remots import __version__
 from remots.closing_line import error_logger, run_with_closing_line
 from remots.commands.settings_flags import add_common_flags
 from remots.errors import InputError
+from remots.formats.atomic import has_begun, take_finished
 from remots.job_environment import take_gpu
+from remots.recording import write_records
 
 VERBS_BY_STEP = {
     "scene": ["render"],
@@ -26,7 +28,7 @@ VERBS_BY_STEP = {
     "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay", "excerpt", "report"],
     "files of others": ["convert", "validate"],
     "to begin": ["new", "get"],
-    "help": ["config", "status", "completion"],
+    "help": ["config", "status", "provenance", "completion"],
 }
 EXIT_INTERRUPTED = 130
 EXIT_CODES = "exit codes: 0 done; 2 bad input or usage, one line says what and where; 130 interrupted; 143 terminated"
@@ -75,10 +77,12 @@ def _run_verb(verb: str, words: list[str], options: argparse.Namespace) -> int:
     logging.basicConfig(level=level, format=f"remots {verb}: %(message)s", force=True)
     logging.root.handlers[0].setLevel(level)
     signal.signal(signal.SIGTERM, _stop)
+    take_finished()  # what else this process has written is none of the verb's
     try:
         if options.gpus is not None:
             take_gpu(options.gpus)
         module.run(options)
+        write_records(verb, options)
     except InputError as error:
         return _fail(verb, str(error))
     except OSError as error:
@@ -110,8 +114,13 @@ def _module_of(verb: str) -> ModuleType:
 
 
 def _stop(signal_number: int, _frame: FrameType | None) -> None:
-    """Turn SIGTERM into an exception, so that temporary files are removed."""
-    raise SystemExit(128 + signal_number)
+    """Turn SIGTERM into an exception, so that temporary files are removed, and a second one does not disturb that."""
+    if has_begun():
+        signal.signal(signal_number, signal.SIG_IGN)
+        raise SystemExit(128 + signal_number)
+    # Nothing is to be cleaned up. An exception could get lost here: modules catch those that come while they import.
+    signal.signal(signal_number, signal.SIG_DFL)
+    signal.raise_signal(signal_number)
 
 
 def _fail(verb: str, message: str) -> int:

@@ -15,10 +15,16 @@ from torch import nn
 
 from remots.appearance.encoder import Encoder
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # of mallopt(3)
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8  # of mallopt(3)
 _NEVER = 2**31 - 1
 _TOP_PAD_BYTES = 64 * 2**20
-_MALLOC_VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
+_MALLOC_VARIABLES = (
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+)
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86-64 and 64-bit Arm
 
 
@@ -77,7 +83,7 @@ def _has_depthwise(network: nn.Module) -> bool:
 
 
 def use_threads(n_threads: int | None) -> None:
-    """Compute with so many threads; None leaves torch's choice, which is one a core."""
+    """Compute so many parts at once (`remots.appearance.parts`); None leaves torch's choice, which is one a core."""
     if n_threads is not None:
         torch.set_num_threads(max(n_threads, 1))
 
@@ -106,7 +112,8 @@ def keep_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    options = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES))
+    # One arena for all threads: another thread's own holds nothing larger than 64 MiB, and gives back what it can.
+    options = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES), (_M_ARENA_MAX, 1))
     return all(mallopt(option, value) == 1 for option, value in options)
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from remots.appearance.devices import move, pick_device, pick_precision
 from remots.appearance.encoder import Encoder
 from remots.appearance.folding import fold, foldable_pairs, folded
 from remots.appearance.loading import CropStore
+from remots.appearance.parts import part_size, side_by_side
 from remots.progress import track
 
 
@@ -25,7 +27,8 @@ def embed_crops(
     crops : CropStore
         Of shape (n_masks, height, width, 4).
     batch_size : int
-        Crops that go through the encoder together. The features depend on it by rounding alone.
+        Crops that are read together. On a CPU they go through the encoder in parts (`remots.appearance.parts`), as many
+        side by side as torch has threads; the features depend on neither number, on a GPU by rounding alone.
     precision : {"auto", "float32", "bfloat16"}
         See `remots.appearance.devices.pick_precision`.
 
@@ -46,15 +49,22 @@ def embed_crops(
     device = pick_device()
     encoder = move(encoder, device).eval()
     dtype = pick_precision(precision, encoder, device)
-    folds = fold(foldable_pairs(encoder.backbone, *crops.shape[1:3]))
     starts = range(0, crops.shape[0], batch_size)
-    for start in track(starts, "embed"):
-        rows = np.arange(start, min(start + batch_size, crops.shape[0]))
-        images = torch.from_numpy(crops[rows]).to(device)
+
+    def embed(part: Tensor) -> Tensor:
         in_its_precision = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
-        with torch.inference_mode(), in_its_precision, folded(folds):
-            features = encoder(images).float()
-        yield _normalise(features.cpu().numpy(), start)
+        with torch.inference_mode(), in_its_precision:
+            features: Tensor = encoder(part.to(device)).float()
+        return features.cpu()
+
+    with side_by_side() as threads:
+        folds = fold(foldable_pairs(encoder.backbone, *crops.shape[1:3]))
+        for start in track(starts, "embed"):
+            rows = np.arange(start, min(start + batch_size, crops.shape[0]))
+            parts = torch.split(torch.from_numpy(crops[rows]), part_size(device, batch_size))
+            with folded(folds):
+                features = torch.cat(threads.compute(embed, parts))
+            yield _normalise(features.numpy(), start)
 
 
 def _normalise(features: NDArray[np.float32], first_row: int) -> NDArray[np.float32]:

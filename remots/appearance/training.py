@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from remots.appearance.encoder import Encoder
 from remots.appearance.folding import Pair, fold, foldable_pairs, folded
 from remots.appearance.loading import CropStore, LoadedBatch, load_batches, load_held_out
 from remots.appearance.losses import IdentityLosses, triplet_loss
+from remots.appearance.parts import SideBySide, can_be_split, part_size, side_by_side
 from remots.appearance.sampling import BatchSampler
 from remots.appearance.training_plan import TrainingPlan, learning_rate
 from remots.appearance.validation import TIE, batch_area_under_curve, has_settled
@@ -87,7 +89,8 @@ def train_encoder(
     state : TrainingState, optional
         Where an interrupted training of the same plan and inputs stopped.
     save : callable
-        Is given a `TrainingState` every ``plan.checkpoint_seconds``, and at once when the process is told to stop.
+        Is given a `TrainingState` every ``plan.checkpoint_seconds``, at the end, and at once when the process is told
+        to stop.
     held_out : BatchSampler, optional
         Pseudo labels that `sampler` never draws. One mini-batch of it is what the encoder is evaluated on every
         ``plan.evaluate_every`` steps; after ``plan.patience`` evaluations without a gain the training ends.
@@ -105,19 +108,19 @@ def train_encoder(
 
     Notes
     -----
-    Source: ReMOTS sections 2.2 and 2.4; optimiser, schedule and losses as in Luo et al. 2019. On a CPU two runs with
-    the same number of threads give the same bytes, interrupted or not.
+    Source: ReMOTS sections 2.2 and 2.4; optimiser, schedule and losses as in Luo et al. 2019. On a CPU two runs give
+    the same bytes, interrupted or not, with any number of threads (`remots.appearance.parts`).
     """
     _check_sizes(stores)
     if sampler.is_empty:
         logger.warning("no frame shows two people, and there is no training sequence: the encoder stays as it is")
         return np.zeros((0, len(LOG_COLUMNS)))
     device = pick_device()
-    with _reproducible(device):
+    with _reproducible(device), side_by_side() as threads:
         evaluated = None
         if held_out is not None and not held_out.is_empty and plan.steps:
             evaluated = load_held_out(held_out, stores, plan)
-        training = Training(encoder, plan, device, sampler.n_identities, state, evaluated)
+        training = Training(encoder, plan, device, sampler.n_identities, state, evaluated, threads)
         if state is None and plan.steps:
             training.begin(stores[0])
         with closing(load_batches(sampler, stores, range(training.n_done, plan.steps), plan)) as batches:
@@ -129,19 +132,23 @@ def train_encoder(
 def _run(
     training: "Training", batches: Iterator[LoadedBatch], plan: TrainingPlan, save: Callable[[TrainingState], None]
 ) -> None:
-    if training.is_done:
-        return
     last_saved = time.monotonic()
     try:
+        training.evaluate_if_due()  # it may have been interrupted just then
+        if training.is_done:
+            return
         for loaded in track(batches, "train", total=plan.steps - training.n_done):
             training.step(loaded)
+            training.evaluate_if_due()
             if training.is_done:
                 break
             if time.monotonic() - last_saved >= plan.checkpoint_seconds and training.n_done < plan.steps:
                 save(training.state())
                 last_saved = time.monotonic()
+        save(training.state())  # what is left to be done, to write the encoder, may be interrupted too
     except (SystemExit, KeyboardInterrupt):
-        save(training.state())
+        with _signals_held_back():
+            save(training.state())
         raise
 
 
@@ -162,6 +169,8 @@ class Training:
         Where to go on; without it, `begin` comes first.
     evaluated : LoadedBatch, optional
         What the training is judged by.
+    threads : SideBySide, optional
+        What computes the parts of a batch.
     """
 
     def __init__(
@@ -172,9 +181,12 @@ class Training:
         n_identities: int = 0,
         state: TrainingState | None = None,
         evaluated: LoadedBatch | None = None,
+        threads: SideBySide | None = None,
     ) -> None:
         self._plan = plan
         self._device = device
+        self._threads = threads or SideBySide()
+        self._can_be_split: bool | None = None  # not known before the first step
         self._evaluated = evaluated
         self._has_new_neck = plan.neck != "none" and encoder.neck is None and plan.steps > 0
         if self._has_new_neck:
@@ -215,7 +227,9 @@ class Training:
         crops : CropStore
             The target's; from some of them come the statistics of batch normalisation, where the plan says so.
         """
-        self._first_auc = self._evaluate()
+        auc = self._evaluate()
+        self._keep_if_good(auc)
+        self._first_auc = auc
         layers: list[_BatchNorm] = [self._encoder.neck] if self._has_new_neck and self._encoder.neck is not None else []
         if self._plan.batch_norm == "video" or (self._plan.batch_norm == "auto" and self._is_random):
             layers += batch_norms(self._encoder.backbone)
@@ -272,47 +286,94 @@ class Training:
         with _signals_held_back():
             self._optimiser.step()
             self._note_buffers()
-            is_due = (self.n_done + 1) % self._plan.evaluate_every == 0 or self.n_done + 1 == self._plan.steps
-            auc = self._evaluate() if is_due else NOT_EVALUATED
-            self._log.append((self.n_done, loss, rate, active_share, auc))
+            self._log.append((self.n_done, loss, rate, active_share, NOT_EVALUATED))
+
+    def evaluate_if_due(self) -> None:
+        """Evaluate the encoder after the last step, if it is time to and that has not been done; all of it, or none."""
+        is_due = self.n_done and (self.n_done % self._plan.evaluate_every == 0 or self.n_done == self._plan.steps)
+        if is_due and math.isnan(self._log[-1][_AUC]):
+            auc = self._evaluate()
+            with _signals_held_back():
+                self._keep_if_good(auc)
+                self._log[-1] = (*self._log[-1][:_AUC], auc)
 
     def _in_its_precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32)
 
     def _differentiate(self, loaded: LoadedBatch) -> tuple[float, float]:
         """Compute the gradients; gives the loss and the share of active triplets."""
-        batch = loaded.batch
         crops, labels, groups, identities = (
             torch.from_numpy(values).to(self._device, non_blocking=True)
-            for values in (loaded.crops, batch.labels, batch.groups, batch.identities)
+            for values in (loaded.crops, loaded.batch.labels, loaded.batch.groups, loaded.batch.identities)
         )
         torch.manual_seed(_torch_seed(self._plan.seed, self.n_done))  # for backbones with dropout
+        made = self._threads.compute(self._embed_to_learn, torch.split(crops, self._part_size(crops)))
+        features = torch.cat([part.detach() for part in made]).requires_grad_()
+        self._optimiser.zero_grad(set_to_none=True)
+        loss, active_share = self._loss(features, labels, groups, identities)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._differentiate_backbone(made, features.grad)
+        return float(loss.detach()), float(active_share)
+
+    def _part_size(self, crops: Tensor) -> int:
+        if self._can_be_split is None:
+            example = self._encoder.preprocess(crops[:1])
+            self._can_be_split = can_be_split(self._encoder.backbone, example)
+        return part_size(self._device, len(crops)) if self._can_be_split else len(crops)
+
+    def _embed_to_learn(self, crops: Tensor) -> Tensor:
         with self._in_its_precision():
             features = self._encoder.features_before_neck(crops)
-        features = features.float()
+        return features.float()
+
+    def _loss(self, features: Tensor, labels: Tensor, groups: Tensor, identities: Tensor) -> tuple[Tensor, Tensor]:
         compared = features if self._encoder.neck is None else self._encoder.neck(features)
         drawn = features if self._plan.neck == "behind_triplet" else compared
         plan = self._plan
         loss, active_share = triplet_loss(drawn, labels, groups, plan.margin, plan.normalise, plan.triplet == "soft")
         if "identity" in self._learner:
             loss = loss + self._learner["identity"](features, compared, identities)
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach()), float(active_share)
+        return loss, active_share
+
+    def _differentiate_backbone(self, made: Sequence[Tensor], gradient: Tensor | None) -> None:
+        """Carry the gradient of the features on to the backbone's weights: part by part, added up in their order."""
+        if gradient is None:  # nothing was learnt from these crops
+            return
+        weights = [weight for weight in self._encoder.backbone.parameters() if weight.requires_grad]
+
+        def differentiate(part: tuple[Tensor, Tensor]) -> tuple[Tensor | None, ...]:
+            return torch.autograd.grad(part[0], weights, part[1], allow_unused=True)
+
+        gradients = self._threads.compute(
+            differentiate, zip(made, torch.split(gradient, [len(part) for part in made]), strict=True)
+        )
+        for weight, *parts in zip(weights, *gradients, strict=True):
+            if parts[0] is not None:  # a weight that is used by one part is used by all
+                weight.grad = reduce(torch.add, parts)
 
     def _evaluate(self) -> float:
-        """Judge the encoder by what is held out; keep its weights if it was never better, by more than chance."""
+        """Judge the encoder by what is held out."""
         if self._evaluated is None:
             return NOT_EVALUATED
         self._encoder.eval()
         crops = torch.from_numpy(self._evaluated.crops)
-        with torch.inference_mode(), self._in_its_precision(), folded(fold(self._pairs)):
-            features = [self._encoder(part.to(self._device)).float().cpu() for part in torch.split(crops, _BATCH_SIZE)]
-        auc = batch_area_under_curve(torch.cat(features).numpy().astype(np.float64), self._evaluated.batch)
-        if not self._best or auc > self._aucs().max(initial=-1.0) - TIE:
+        try:
+            with folded(fold(self._pairs)):
+                parts = torch.split(crops, part_size(self._device, _BATCH_SIZE))
+                features = torch.cat(self._threads.compute(self._embed_to_judge, parts))
+        finally:
+            self._set_training_mode()
+        return batch_area_under_curve(features.numpy().astype(np.float64), self._evaluated.batch)
+
+    def _embed_to_judge(self, crops: Tensor) -> Tensor:
+        with torch.inference_mode(), self._in_its_precision():
+            features: Tensor = self._encoder(crops.to(self._device)).float()
+        return features.cpu()
+
+    def _keep_if_good(self, auc: float) -> None:
+        """Keep the encoder's weights if it was never better, by more than chance."""
+        if self._evaluated is not None and (not self._best or auc > self._aucs().max(initial=-1.0) - TIE):
             self._best = {name: tensor.clone() for name, tensor in self._encoder.state_dict().items()}
-        self._set_training_mode()
-        return auc
 
     def keep_the_best(self) -> None:
         """Give the encoder the weights of the last evaluation as good as the best, if there was any."""
@@ -323,11 +384,13 @@ class Training:
 
     def state(self) -> TrainingState:
         """Take down where the training is: after the last whole step, whatever has been begun since."""
-        for before, buffer in zip(self._buffers_before, self._learner.buffers(), strict=True):
-            buffer.copy_(before)
+        weights = dict(self._learner.state_dict())
+        for (name, _), before in zip(self._learner.named_buffers(), self._buffers_before, strict=True):
+            if name in weights:
+                weights[name] = before
         moments = {name: self._optimiser.state.get(parameter, {}) for name, parameter in self._parameters.items()}
         return TrainingState(
-            weights=dict(self._learner.state_dict()),
+            weights=weights,
             first_moments={name: moment["exp_avg"] for name, moment in moments.items() if moment},
             second_moments={name: moment["exp_avg_sq"] for name, moment in moments.items() if moment},
             best=dict(self._best),

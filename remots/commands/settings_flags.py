@@ -66,14 +66,20 @@ def read_alternative(options: argparse.Namespace, choice: str, sections: Mapping
     for name in given:
         if name not in sections[chosen].model_fields:
             raise InputError(f"--{name.replace('_', '-')} is no setting of {choice} {chosen}; leave it out")
-    return _check(sections[chosen], given)
+    return _note(options, _check(sections[chosen], given))
 
 
 def read_settings(options: argparse.Namespace, section: type[SectionType]) -> SectionType:
     """Check the values of the flags as the config file's are checked; raises InputError."""
     reading = PAPER.get(section, {}) if getattr(options, "paper", False) else {}
     given = {name: value for name, value in vars(options).items() if name in section.model_fields}
-    return _check(section, reading | given)
+    return _note(options, _check(section, reading | given))
+
+
+def _note(options: argparse.Namespace, settings: SectionType) -> SectionType:
+    """Keep the settings that are in effect with the flags, for the record of the outputs."""
+    options.settings = getattr(options, "settings", {}) | settings.model_dump()
+    return settings
 
 
 def _check(section: type[SectionType], values: dict[str, Any]) -> SectionType:

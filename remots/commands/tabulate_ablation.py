@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("no target sequence has ground truth; fill in the column ground_truth of the sample sheet")
     if not options.variant:
         raise InputError("no variant to compare; `ablation` in the config must name a file of variants")
+    folders = {options.default, *(Path(folder) for _, folder in options.variant)}
+    options.evaluations = sorted(_evaluation(folder, name) for folder in folders for name in options.sequences)
     default = _read(options.default, options.sequences)
     table = tabulate_ablation(default, _read_variants(options.variant, options.default, options.sequences))
     means = average(table)
@@ -74,4 +76,8 @@ def _split(variant: str) -> tuple[str, str]:
 
 
 def _read(folder: Path, sequences: list[str]) -> dict[str, RawResults]:
-    return {sequence: read_evaluation(folder / sequence / "evaluation.json")[1] for sequence in sequences}
+    return {sequence: read_evaluation(_evaluation(folder, sequence))[1] for sequence in sequences}
+
+
+def _evaluation(folder: Path, sequence: str) -> Path:
+    return folder / sequence / "evaluation.json"

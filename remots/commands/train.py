@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="encoder to write, .safetensors")
     parser.add_argument("--log", type=Path, required=True, help="loss and learning rate of each step to write, .csv")
-    parser.add_argument("--threads", type=int, help="threads to compute with (default: all cores)")
+    parser.add_argument("--threads", type=int, help="threads; the result is the same (default: all cores)")
     add_settings(parser, Train)
 
 

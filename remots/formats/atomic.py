@@ -1,15 +1,45 @@
 """Whole outputs or none: write under a temporary name, rename at the end."""
 
+import contextlib
 import errno
+import glob
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from remots.errors import InputError
 
+SECONDS_TO_LIVE = 86400.0  # of another host's file that nobody writes any more
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_begun: list[Path] = []  # temporary files of this process, for which somebody must clean up
+_finished: dict[Path, None] = {}  # the outputs of this process, in the order of their making
+
+
+def has_begun() -> bool:
+    """Tell whether this process writes a file just now."""
+    return bool(_begun)
+
+
+def take_finished() -> list[Path]:
+    """Give the outputs that this process has finished since the last call, in the order of their making."""
+    finished = list(_finished)
+    _finished.clear()
+    return finished
+
+
+@contextmanager
+def begun(*temporary: Path) -> Iterator[None]:
+    """Within the block, this process has begun to write under these temporary names."""
+    _begun.extend(temporary)
+    try:
+        yield
+    finally:
+        for path in temporary:
+            _begun.remove(path)
 
 
 @contextmanager
@@ -35,18 +65,22 @@ def atomic_outputs(*paths: Path | str) -> Iterator[list[Path]]:
     temporary = [_temporary_path(target) for target in targets]
     for target in targets:
         _prepare_folder(target)
-    try:
-        yield temporary
-        for source, target in zip(temporary, targets, strict=True):
-            source.replace(target)
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            folders = ", ".join(sorted({str(target.parent) for target in targets}))
-            raise InputError(f"{folders}: {os.strerror(error.errno)}; free some or choose another output") from error
-        raise
-    finally:
-        for source in temporary:
-            source.unlink(missing_ok=True)
+    with begun(*temporary):
+        try:
+            yield temporary
+            for source, target in zip(temporary, targets, strict=True):
+                source.replace(target)
+                _finished[target] = None
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                folders = ", ".join(sorted({str(target.parent) for target in targets}))
+                raise InputError(
+                    f"{folders}: {os.strerror(error.errno)}; free some or choose another output"
+                ) from error
+            raise
+        finally:
+            for source in temporary:
+                source.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -76,9 +110,14 @@ def _prepare_folder(target: Path) -> None:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what a killed process of this host left; a living writer's file stays."""
-    prefix = f".{target.stem}.{socket.gethostname()}-"
-    for leftover in target.parent.glob(f"{prefix}*.partial{target.suffix}"):
-        process = leftover.name.removeprefix(prefix).split(".")[0]
-        if process.isdigit() and not Path("/proc", process).exists():
-            leftover.unlink(missing_ok=True)
+    """Remove what killed processes left; a living writer's file stays, and another host's unless it is a day old."""
+    for leftover in target.parent.glob(f".{glob.escape(target.stem)}.*-*.partial{glob.escape(target.suffix)}"):
+        writer = leftover.name.removeprefix(f".{target.stem}.").removesuffix(f".partial{target.suffix}")
+        host, _, process = writer.rpartition("-")
+        with contextlib.suppress(FileNotFoundError):
+            if host == socket.gethostname():
+                is_dead = process.isdigit() and not Path("/proc", process).exists()
+            else:
+                is_dead = time.time() - leftover.stat().st_mtime > SECONDS_TO_LIVE
+            if is_dead:
+                leftover.unlink()

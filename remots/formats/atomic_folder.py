@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from remots.errors import InputError
-from remots.formats.atomic import NO_SPACE
+from remots.formats.atomic import NO_SPACE, begun
 
 
 @contextmanager
@@ -36,18 +36,21 @@ def atomic_folder(path: Path, is_kept: bool = True) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path}: is there already and not empty; nothing is overwritten, name another folder")
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        if is_kept:
-            temporary.replace(path)
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise InputError(
-                f"{path.parent}: {os.strerror(error.errno)}; free some or choose another output"
-            ) from error
-        if error.errno in (errno.EACCES, errno.ENOTDIR, errno.EROFS):
-            raise InputError(f"{path}: cannot make this folder ({error.strerror}); choose another output") from error
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with begun(temporary):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            if is_kept:
+                temporary.replace(path)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise InputError(
+                    f"{path.parent}: {os.strerror(error.errno)}; free some or choose another output"
+                ) from error
+            if error.errno in (errno.EACCES, errno.ENOTDIR, errno.EROFS):
+                raise InputError(
+                    f"{path}: cannot make this folder ({error.strerror}); choose another output"
+                ) from error
+            raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from remots.appearance.encoder import Encoder
+from remots.appearance.parts import PART_SIZE
 from remots.appearance.sampling import BatchSampler, GroupSource
 from remots.appearance.training import LOG_COLUMNS, TrainingState, train_encoder
 from remots.appearance.training_plan import TrainingPlan
@@ -139,6 +140,7 @@ def _digest_training(encoder: Encoder, sampler: BatchSampler, inputs: TrainingIn
         "sampler": [sampler.batch_size, sampler.n_views, sampler.max_people_per_frame, sampler.seed],
         "encoder": asdict(encoder.description),
         "crops": [store.shape for store in inputs.stores],
+        "part_size": PART_SIZE,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     samples = [

@@ -102,8 +102,8 @@ def test_a_training_told_to_stop_within_a_step_saves_at_once_and_goes_on_to_the_
     interrupted = make_encoder()
     last_stage = interrupted.backbone.layer4
     interrupted.backbone.layer4 = StopInside(
-        last_stage, at_call=5
-    )  # the first call is that which adapts batch normalisation
+        last_stage, at_call=6
+    )  # the first call adapts batch normalisation, the second sees whether batches can be split
     states = []
 
     def leave(_number, _frame):

@@ -29,7 +29,7 @@ def render(folder: Path, **changed: object) -> int:
 def test_the_four_files_hold_the_scene(tmp_path: Path) -> None:
     assert render(tmp_path / "scenes" / "street") == 0
     folder = tmp_path / "scenes" / "street"
-    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert sorted(path.name for path in folder.glob("[!.]*")) == FILES
     scene = list(render_scene(SceneParameters(n_frames=12, n_people=4, height_px=120, width_px=214, seed=3)))
     decoded = [to_rgb(frame).astype(int) for frame in iterate_video(folder / "frames.mp4")]
     assert len(decoded) == 12
@@ -90,7 +90,7 @@ def test_nobody_gives_an_empty_truth_and_a_warning(tmp_path: Path, capsys: pytes
 
 def test_an_odd_size_and_a_single_frame_can_be_rendered(tmp_path: Path) -> None:
     assert render(tmp_path, n_frames=1, height_px=65, width_px=97) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == FILES
 
 
 def test_a_bad_setting_is_one_line_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

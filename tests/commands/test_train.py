@@ -63,7 +63,8 @@ def test_both_stages_write_an_encoder_and_a_log_with_a_row_a_step(folder):
         assert all(float(row["loss"]) > 0 for row in rows)
         assert all(0 <= float(row["active_share"]) <= 1 for row in rows)
     assert output(folder, "intra") != output(folder, "inter")
-    assert len(list((folder / "out").iterdir())) == 4  # no checkpoint is left
+    assert len(list((folder / "out").glob("[!.]*"))) == 4
+    assert [path.name for path in (folder / "out").glob(".*")] == [".provenance"]  # no checkpoint is left
 
 
 def test_two_runs_give_the_same_bytes(folder):
@@ -186,7 +187,8 @@ def test_a_killed_training_goes_on_to_the_bytes_of_an_undisturbed_one(folder, ca
     assert train(folder, steps=steps) == 0
     assert "goes on from" in capsys.readouterr().err
     assert (output(folder), (folder / "out" / "training_intra.csv").read_bytes()) == undisturbed
-    assert {path.name for path in (folder / "out").iterdir()} == {"encoder_intra.safetensors", "training_intra.csv"}
+    left = {path.name for path in (folder / "out").iterdir()}
+    assert left == {"encoder_intra.safetensors", "training_intra.csv", ".provenance"}
 
 
 def nothing_is_left(folder):

@@ -115,7 +115,7 @@ def only_error_line(capsys, verb, folder, output):
     assert captured.out == ""
     assert "Traceback" not in captured.err
     assert not (folder / output).exists()
-    assert not list(folder.glob(".*"))
+    assert not list(folder.glob(".*.partial*"))
     line = captured.err.strip().splitlines()[-1]
     assert line.startswith(f"remots {verb}: error: ")
     return line

@@ -32,7 +32,7 @@ CONFIG = {
     },
     "crop": {"crop_height_px": 32, "crop_width_px": 16},
     "initialise": {"backbone": "resnet10t", "weights": "random"},
-    "train": {"steps": 3, "batch_size": 8},
+    "train": {"steps": 3, "batch_size": 24},
 }
 
 

@@ -1,0 +1,115 @@
+"""Every verb, killed at any moment: each output is whole or absent, and the next run is as if nothing had been.
+
+The moments are spread over the time that the verb takes once its modules are imported (`tests.commands.nursery`);
+before that no file is touched. Others are aimed: right before each renaming of a file.
+"""
+
+import hashlib
+import shutil
+import signal
+
+import numpy as np
+import pytest
+
+from remots.cli import VERBS_BY_STEP
+from remots.formats.records import FOLDER, digest_file, read_record
+from tests.commands.nursery import Nursery
+from tests.commands.test_whole_chain import Chain
+
+N_MOMENTS = 20
+WITHOUT_OUTPUT = {"config", "provenance"}
+VERBS = [verb for step in VERBS_BY_STEP.values() for verb in step if verb not in WITHOUT_OUTPUT]
+# The flags that name outputs; the frames of `render` are given a folder.
+OUTPUTS = {"--out", "--log", "--summary", "--merges", "--kitti", "--coco", "--png", "--svg", "--csv", "--markdown"}
+OF_VERB = {"export": {"--mots"}, "render": {"--out-dir"}}
+
+
+class RecordedChain(Chain):
+    """Runs each call in a nursery, and keeps the words of the first call of each verb."""
+
+    def __init__(self, folder, nursery):
+        super().__init__(folder)
+        self.nursery, self.calls = nursery, {}
+
+    def call(self, verb, *words):
+        self.calls.setdefault(verb, words)
+        found = self.nursery.call([verb, *(self.place(word) for word in words)])
+        assert found[0] == 0, f"remots {verb} {' '.join(words)}"
+
+    def place(self, word):
+        return str(self.folder / word[1:]) if word.startswith("@") else word
+
+    def words_into(self, verb, folder):
+        """The words of the verb, with all outputs in another folder."""
+        flags = OUTPUTS | OF_VERB.get(verb, set())
+        words = self.calls[verb]
+        return [verb] + [
+            str(folder / word[1:]) if before in flags else self.place(word)
+            for before, word in zip(("", *words), words, strict=False)
+        ]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    with Nursery() as nursery:
+        chain = RecordedChain(tmp_path_factory.mktemp("chain"), nursery)
+        chain.masks("--n-people", "4", "--n-frames", "10")
+        chain.track()
+        chain.report()
+        chain.call("join", "@a.parquet", "--out", "@joined.parquet")
+        (chain.folder / "plaza").mkdir()
+        shutil.copy(chain.folder / "evaluation.json", chain.folder / "plaza")
+        written = [word for name in ("csv", "markdown", "png", "svg") for word in (f"--{name}", f"@ablation.{name}")]
+        variant = ["--default", "@.", "--variant", "training/none", str(chain.folder)]
+        chain.call("tabulate-ablation", "--sequences", "plaza", *variant, *written)
+        yield chain
+
+
+def contents(folder):
+    """The digest of every file but the hidden ones, by its name."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+def check_after_kill(folder, expected):
+    for name, digest in contents(folder).items():
+        assert expected[name] == digest, f"{name} is there, but not whole"
+        (folder / name).unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_killed_verb_leaves_whole_outputs_or_none_and_the_next_run_ends_as_an_undisturbed_one(verb, chain, tmp_path):
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    assert chain.nursery.call(chain.words_into(verb, undisturbed))[0] == 0  # imports what the verb needs
+    shutil.rmtree(undisturbed)
+    exit_code, seconds = chain.nursery.call(chain.words_into(verb, undisturbed))
+    assert exit_code == 0
+    expected = contents(undisturbed)
+    assert expected
+    chance = np.random.default_rng(0)
+    n_kills = 0
+    while n_kills < N_MOMENTS:
+        moment = seconds * (n_kills + chance.random()) / N_MOMENTS
+        words = chain.words_into(verb, disturbed)
+        exit_code, _ = chain.nursery.call(words, delay=moment, signal=signal.SIGKILL)
+        check_after_kill(disturbed, expected)
+        if exit_code == -signal.SIGKILL:
+            n_kills += 1
+        else:  # it was done before: the machine is faster now
+            assert exit_code == 0
+            seconds *= 0.8
+    for number in range(1, len(expected) + 2):
+        words = chain.words_into(verb, disturbed)
+        assert chain.nursery.call(words, at_rename=number)[0] == -signal.SIGKILL
+        check_after_kill(disturbed, expected)
+    assert chain.nursery.call(chain.words_into(verb, disturbed))[0] == 0
+    assert contents(disturbed) == expected
+    hidden = {path.name for path in disturbed.rglob(".*")}
+    assert hidden == {FOLDER}, "what killed runs left is still there"
+    assert {path.name for path in (disturbed / FOLDER).iterdir()} == {f"{name}.json" for name in expected}
+    for name in expected:
+        assert read_record(disturbed / name)["sha256"] == digest_file(disturbed / name)
