@@ -20,8 +20,8 @@ WEIGHTS = {
 }
 STAGES = ("pretrained", "intra", "inter")
 VERBS = (
-    *("probe", "detect", "import-truth", "fuse", "warp", "crop", "initialise", "train", "embed", "histogram"),
-    *("threshold-short", "associate", "threshold-merge", "merge", "export", "evaluate"),
+    *("warp", "crop", "initialise", "train", "embed", "histogram", "threshold-short", "associate", "threshold-merge"),
+    *("merge", "export", "evaluate"),
 )
 BY_TRUTH = "evaluate"  # is no part of the tracking, and its seconds do not count
 

@@ -69,7 +69,7 @@ class Study(NamedTuple):
         """What is kept of a cell, if it is of this code."""
         path = self.folder / "cells" / f"{cell.name}.json"
         kept = json.loads(path.read_text()) if path.is_file() else {}
-        return kept["found"] if kept.get("made_by") == _made_by(cell) else None
+        return kept["found"] if kept.get("made_by") == self._made_by(cell) else None
 
     def compute(self, cell: Cell) -> None:
         """Compute a cell and keep it, if another run has not done so meanwhile; leaves only what it found."""
@@ -78,18 +78,26 @@ class Study(NamedTuple):
         folder = self.folder / "videos" / _slug(cell.video)
         if not cell.who:
             shutil.rmtree(folder, ignore_errors=True)
-            found = {"masks": {"seconds": prepare(folder, cell.video)}}
+            found = {"masks": {"seconds": prepare(folder, cell.video), "sha256": _digest(folder, cell.video)}}
         elif cell.who in PEERS:
             found = track_with_peer(cell.who, video_in(folder, cell.video))
         else:
-            work = self.folder / "work" / f"{cell.name}-{_made_by(cell)}"
+            work = self.folder / "work" / f"{cell.name}-{self._made_by(cell)}"
             crop = Crop(**dict(zip(Crop.model_fields, map(int, cell.crop.split("x")), strict=True)))
             found = track_by_stage(video_in(folder, cell.video), cell.who, cell.seed, crop, work)
             shutil.rmtree(work)
         path = self.folder / "cells" / f"{cell.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_output(path) as temporary:
-            temporary.write_text(json.dumps({"made_by": _made_by(cell), "found": found}, indent=1) + "\n")
+            temporary.write_text(json.dumps({"made_by": self._made_by(cell), "found": found}, indent=1) + "\n")
+
+    def _made_by(self, cell: Cell) -> str:
+        """Digest what a cell is made from: its masks, and the code and the defaults behind it."""
+        masks = {}
+        if cell.who:
+            masks = self.read(Cell(cell.video)) or {}
+        facts = [masks.get("masks", {}).get("sha256"), *_code_behind(cell)]
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
     def kinds(self, video: str) -> list[tuple[str, str]]:
         """Every kind of weights with the default size of crops, and with each other size that there is."""
@@ -116,18 +124,23 @@ def _size(crop: Crop) -> str:
     return f"{crop.crop_height_px}x{crop.crop_width_px}"
 
 
+def _digest(folder: Path, video: str) -> str:
+    """Digest the masks and the truth of a video."""
+    files = video_in(folder, video)
+    return hashlib.sha256(files.masks.read_bytes() + files.truth.read_bytes()).hexdigest()[:12]
+
+
 @cache
-def _made_by(cell: Cell) -> str:
-    """Digest the code and the defaults behind a cell; editing another tracker's leaves it alone."""
-    facts: list[Any] = [SCENES[cell.video].model_dump()] if cell.video in SCENES else []
-    facts += [code_digest(verb) for verb in ("render", "probe", "detect", "import-truth", "fuse")]
+def _code_behind(cell: Cell) -> list[Any]:
+    """The code and the defaults behind a cell, but for its masks; editing another tracker's leaves it alone."""
     if cell.who in PEERS:
-        facts += [describe_package(), PEERS[cell.who], code_digest("evaluate")]
-    elif cell.who:
+        return [describe_package(), PEERS[cell.who], code_digest("evaluate")]
+    if cell.who:
         config = Config().model_dump()
-        facts += [code_digest(verb) for verb in VERBS]
-        facts += [config[verb.replace("-", "_")] for verb in VERBS if verb.replace("-", "_") in config]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+        used = [config[verb.replace("-", "_")] for verb in VERBS if verb.replace("-", "_") in config]
+        return [*(code_digest(verb) for verb in VERBS), *used]
+    scene = [SCENES[cell.video].model_dump()] if cell.video in SCENES else []
+    return [*scene, *(code_digest(verb) for verb in ("render", "probe", "detect", "import-truth", "fuse"))]
 
 
 def main(words: list[str]) -> None:

@@ -109,7 +109,7 @@ rule excerpt:
         mem_mb=memory("excerpt"),
         runtime=minutes("excerpt"),
     params:
-        folder=f"{RESULTS_ON_DISK}/{{sequence}}",
+        folder=lambda wildcards, output: Path(output[0]).parent,
         truth=lambda wildcards, input: f"--truth {shlex.quote(input.truth)}" if input.truth else "",
         corrections=flag_of_corrections,
         settings=flags_of_run("excerpt", "merge", "evaluate"),
