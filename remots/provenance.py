@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "remots"
-# None of these changes a result by itself: settings reach a rule as its parameters, the command line only dispatches, and
-# a file's name says nothing of what is in it.
+# None of these changes a result by itself: settings reach a rule as its parameters, the command line only dispatches,
+# and a file's name says nothing of what is in it.
 LEFT_OUT = (
     *("remots.settings", "remots.cli", "remots.progress", "remots.provenance", "remots.recording"),
     *("remots.commands.settings_flags", "remots.formats.records", "remots.formats.atomic"),
