@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=DATA_SETS, metavar="NAME", help=", ".join(DATA_SETS))
+    parser.add_argument("name", choices=list(DATA_SETS), metavar="NAME", help=", ".join(DATA_SETS))
     parser.add_argument("--to", type=Path, default=Path("data"), help="folder of the data sets (default: data)")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="of kitti-mots: masks, text, images")
     parser.add_argument("--mirror", metavar="URL", help="take the files from this address instead")

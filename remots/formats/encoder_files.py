@@ -2,16 +2,14 @@
 
 import hashlib
 import json
-import os
 import pickle
-import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from remots.appearance.encoder import (
@@ -172,15 +170,12 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write tensors and facts about them; equal ones give equal bytes. A full disk is an OSError, as elsewhere."""
+    """Write tensors and facts about them; equal ones give equal bytes.
+
+    Not by `save_file`: killed, that leaves a file of a name that nobody knows, and its full disk is no OSError.
+    """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        save_file(plain, path, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
-    except SafetensorError as error:
-        number = re.search(r"os error (\d+)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+    path.write_bytes(save(plain, {METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

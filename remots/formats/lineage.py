@@ -70,9 +70,9 @@ def _inputs(child: Ancestor) -> list[tuple[Path, str]]:
 
 
 def describe_as_json(ancestors: list[Ancestor]) -> str:
-    """Write ancestors as JSON: a list of path, sha256 and record (null for what came from outside)."""
+    """Write ancestors as JSON: `files`, a list of path, sha256 and record (null for what came from outside)."""
     rows = [{"path": path.as_posix(), "sha256": digest, "record": record} for path, digest, record in ancestors]
-    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps({"files": rows}, indent=1, ensure_ascii=False) + "\n"
 
 
 def describe_as_text(ancestors: list[Ancestor]) -> str:

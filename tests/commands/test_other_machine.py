@@ -31,8 +31,9 @@ from tests.commands.test_whole_chain import Chain
 class LongerTraining(Chain):
     def call(self, verb, *words):
         precision = ["--precision", sys.argv[2]] if verb in ("train", "embed") else []
-        plan = ["--batch-size", "32", "--steps", "20"] if verb == "train" else []
-        super().call(verb, *words, *precision, *plan)
+        plan = ["--batch-size", "32", "--steps", "40"] if verb == "train" else []
+        size = ["--crop-height-px", "64", "--crop-width-px", "32"] if verb == "crop" else []
+        super().call(verb, *words, *precision, *plan, *size)
 
 chain = LongerTraining(Path(sys.argv[1]))
 chain.track()
@@ -54,7 +55,7 @@ def track(folder, precision="float32", **environment):
 
 @pytest.mark.slow
 def test_the_metrics_of_a_small_scene_hardly_depend_on_the_processor(tmp_path):
-    Chain(tmp_path / "here").masks("--n-people", "6", "--n-frames", "60", "--seed", "2")
+    Chain(tmp_path / "here").masks("--n-people", "8", "--n-frames", "60", "--seed", "2")
     for name in ("old", "half"):
         shutil.copytree(tmp_path / "here", tmp_path / name)
     here = track(tmp_path / "here")

@@ -28,7 +28,7 @@ def folder(made, tmp_path):
 def traced(capsys, *words):
     capsys.readouterr()
     assert main(["provenance", *map(str, words), "--json"]) == 0
-    return {Path(row["path"]).name: row for row in json.loads(capsys.readouterr().out)}
+    return {Path(row["path"]).name: row for row in json.loads(capsys.readouterr().out)["files"]}
 
 
 def refused(capsys, *words):

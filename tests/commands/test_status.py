@@ -22,7 +22,7 @@ def test_a_run_that_has_not_begun_is_a_table_without_words(folder: Path, capsys:
     assert main(["status", "--configfile", "my.yaml"]) == 0
     out = capsys.readouterr().out
     assert "train inter" in out
-    assert "0 of 20 jobs done" in out
+    assert "0 of 22 jobs done" in out
 
 
 def test_a_failure_is_shown_with_its_log_and_the_log_s_last_line(
@@ -40,7 +40,7 @@ def test_a_failure_is_shown_with_its_log_and_the_log_s_last_line(
         "log": "out/a/logs/probe.log",
         "last_line": "remots probe: error: v.mp4: no video",
     }
-    assert found["n_jobs"] == {"failed": 1, "waiting": 19}
+    assert found["n_jobs"] == {"failed": 1, "waiting": 21}
 
 
 def test_a_config_is_laid_over_the_one_that_snakemake_reads_first(

@@ -15,7 +15,7 @@ from tests.workflow.conftest import Workplace
 pytestmark = pytest.mark.workflow
 
 # Everything under results/ but what tells of the run itself; the report has the time that each step took.
-RUN_RECORDS = {"logs", "benchmarks", "report.html"}
+RUN_RECORDS = {"logs", "benchmarks", "report.html", "report.html.json"}
 
 
 def digests(folder: Path) -> dict[str, str]:

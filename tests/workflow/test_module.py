@@ -96,7 +96,7 @@ def test_another_workflow_runs_ours_as_a_module_with_its_own_config_prefix_and_f
     assert (tmp_path / "report.txt").is_file()
     results = tmp_path / "tracking" / "out"
     assert {path.name for path in results.iterdir()} == {
-        *("benchmarks", "encoder_pretrained.safetensors", "logs", "scenes", "street")
+        *(".provenance", "benchmarks", "encoder_pretrained.safetensors", "logs", "report.html", "scenes", "street")
     }
     assert (results / "street" / "overlay.mp4").stat().st_size > 0
     assert "Nothing to be done" in (again := snakemake(tmp_path)).stdout + again.stderr
@@ -135,7 +135,7 @@ def test_a_deployed_workflow_without_the_code_says_what_to_install(tmp_path: Pat
     environment = deploy("https://github.com/owner/remots", tmp_path / "deployed", repository)
     other = tmp_path / "packages" / "remots"
     other.mkdir(parents=True)
-    (other / "__init__.py").touch()
+    (other / "__init__.py").write_text("raise ImportError('of another version')\n")
     done = snakemake(tmp_path / "deployed", "--dry-run", **environment, PYTHONPATH=str(other.parent))
     assert done.returncode != 0
     output = done.stdout + done.stderr
