@@ -10,7 +10,6 @@ A command that cannot run here stands in `NOT_RUN` with the reason, and with wha
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -21,9 +20,11 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
-from remots.cli import main, parser_of
+from remots.cli import main
 from remots.formats.tables import read_table
+from remots.formats.video import iterate_video, to_rgb
 from tests.documents import REPOSITORY, commands, documents
 from tests.workflow.conftest import Workplace
 
@@ -42,13 +43,6 @@ RESULT = "my_videos/results/my_video"
 def planned(command: str) -> str:
     """Let Snakemake plan the same; conda is not there."""
     return f"{command.split('#')[0].replace('--sdm conda', '')} --dry-run --quiet rules"
-
-
-def parsed(command: str) -> str:
-    """Let the verb read its flags alone."""
-    _, verb, *words = shlex.split(command, comments=True)
-    parser_of(verb).parse_args(words)
-    return "true"
 
 
 def left_out(_command: str) -> str:
@@ -83,7 +77,6 @@ NOT_RUN = [
         left_out,
     ),
     NotRun("snakedeploy ", "needs a host; tests/workflow/test_module.py has a stand-in", left_out),
-    NotRun("remots get ", "needs a network; tests/commands/test_get.py has a server", parsed),
 ]
 
 
@@ -155,11 +148,14 @@ def give_formats(folder: Path) -> None:
         path.write_text(path.read_text().replace('"my_video"', f'"MOTS20-{number}"'))
     run(f"remots convert {RESULT} --to cvat --out street.xml", folder)
     shutil.copy(folder / RESULT / "mots.txt", folder / "results.txt")
-    truth = folder / "data" / "MOTS" / "train" / "MOTS20-02" / "gt"
-    truth.mkdir(parents=True)
-    shutil.copy(folder / RESULT / "mots.txt", truth / "gt.txt")
+    sequence = folder / "data" / "MOTS" / "train" / "MOTS20-02"
+    for name in ("gt", "img1"):
+        (sequence / name).mkdir(parents=True)
+    shutil.copy(folder / RESULT / "mots.txt", sequence / "gt" / "gt.txt")
+    for number, image in enumerate(iterate_video(folder / "my_video.mp4"), start=1):
+        Image.fromarray(to_rgb(image)).save(sequence / "img1" / f"{number:06d}.jpg")
     sizes = "seqLength=24\nimWidth=320\nimHeight=180\nframeRate=10"
-    (truth.parent / "seqinfo.ini").write_text(f"[Sequence]\nname=MOTS20-02\nimDir=img1\nimExt=.jpg\n{sizes}\n")
+    (sequence / "seqinfo.ini").write_text(f"[Sequence]\nname=MOTS20-02\nimDir=img1\nimExt=.jpg\n{sizes}\n")
 
 
 def give_refining(folder: Path) -> None:
