@@ -10,10 +10,12 @@ A command that cannot run here stands in `NOT_RUN` with the reason, and with wha
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +47,11 @@ def planned(command: str) -> str:
     return f"{command.split('#')[0].replace('--sdm conda', '')} --dry-run --quiet rules"
 
 
+def up_to_its_own_step(command: str) -> str:
+    """Run Snakemake up to the tracklets; all that follows is as for any video."""
+    return f"{command} results/street/short_tracklets.parquet"
+
+
 def left_out(_command: str) -> str:
     """Nothing but that the shell finds it whole."""
     return "true"
@@ -70,6 +77,7 @@ NOT_RUN = [
     NotRun("envs/install_detectors.sh", "needs a network; tests/environments runs it", left_out),
     NotRun("snakemake .*--sdm conda", "makes environments; tests/environments has a stand-in for conda", planned),
     NotRun("PIP_CONSTRAINT=.* snakemake", "as above", planned),
+    NotRun("snakemake --cores 4 --config sequences=", "what follows runs for my_video.mp4", up_to_its_own_step),
     NotRun("snakemake --profile", "needs a cluster, or all of the machine; tests/cluster runs both", planned),
     NotRun(
         "(mkdir -p|for chunk in|awk .*) *chunks",
@@ -178,12 +186,12 @@ def give_command_line(folder: Path) -> None:
 
 def give_scale(folder: Path) -> None:
     """The evaluation of a sequence of a chunk: our tracks against themselves."""
-    result = folder / "results" / "0000" / "my_video"
-    shutil.copytree(folder / RESULT, result)
-    sequence = ["--sequence", str(result / "sequence.json")]
-    assert main(["import-truth", str(result / "mots.txt"), *sequence, "--out", str(result / "truth.parquet")]) == 0
-    words = ["--truth", str(result / "truth.parquet"), "--mots", str(result / "mots.txt"), *sequence]
-    assert main(["evaluate", *words, "--out", str(result / "evaluation.json")]) == 0
+    result = "results/0000/my_video"
+    shutil.copytree(folder / RESULT, folder / result)
+    sequence = f"--sequence {result}/sequence.json"
+    run(f"remots import-truth {result}/mots.txt {sequence} --out {result}/truth.parquet", folder)
+    files = f"--truth {result}/truth.parquet --mots {result}/mots.txt --out {result}/evaluation.json"
+    run(f"remots evaluate {sequence} {files}", folder)
 
 
 GIVEN = {
@@ -227,15 +235,37 @@ def test_your_own_video_ends_in_a_report_and_obeyed_corrections(own_video: Path)
     assert pd.read_csv(own_video / RESULT / "mots.txt", sep=" ", header=None)[1].nunique() >= 1
 
 
+def test_the_pictures_of_tuning_are_made_again_from_a_run(first_run: Workplace, tmp_path: Path) -> None:
+    words = ["--results", "results", "--out", str(tmp_path / "pictures")]
+    run(f"python -m tests.benchmarks pictures {shlex.join(words)}", first_run.folder)
+    names = {path.name for path in (REPOSITORY / "docs" / "pictures").iterdir()}
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} - {".provenance"} == names
+
+
 OTHERS = [name for name in documents() if commands(name) and name != "docs/own_video.md"]
 
 
-@pytest.mark.parametrize("document", OTHERS)
-def test_the_commands_of_a_document_run(document: str, own_video: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "reader"
+def follow(document: str, own_video: Path, folder: Path) -> None:
+    """Follow a document, in a copy of the folder of its reader."""
     shutil.copytree(own_video, folder, symlinks=True)
     GIVEN.get(document, give_nothing)(folder)
     run_document(document, folder)
+
+
+@pytest.fixture(scope="module")
+def followed(own_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
+    """All other documents, two at a time: most commands use one core."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield {
+            name: pool.submit(follow, name, own_video, tmp_path_factory.mktemp("followed") / "reader")
+            for name in OTHERS
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("document", OTHERS)
+def test_the_commands_of_a_document_run(document: str, followed: dict[str, Future[None]]) -> None:
+    followed[document].result()
 
 
 @pytest.mark.parametrize("entry", NOT_RUN, ids=lambda entry: entry.begins)
