@@ -7,6 +7,7 @@ What a setting does is tried by the verbs themselves, on the demo's files; nothi
 """
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -58,12 +59,17 @@ def main(words: list[str]) -> None:
     draw_fusion(folder, options.out / "fusion.png")
     draw_flow(folder, options.out / "flow.png")
     draw_trainings(folder, options.out / "training.svg")
-    for kind, stage in (("short", "intra"), ("merge", "inter")):
-        threshold, svg = folder / f"threshold_{kind}.json", options.out / f"threshold_{kind}.svg"
-        with tempfile.TemporaryDirectory() as scratch:
-            files = ["--png", Path(scratch, "a.png"), "--svg", svg]
-            run("plot", "--histograms", folder / f"histograms_{stage}.npz", "--threshold", threshold, *files)
     with tempfile.TemporaryDirectory() as scratch:
+        for kind, stage in (("short", "intra"), ("merge", "inter")):
+            png, svg = (Path(scratch, f"threshold_{kind}.{suffix}") for suffix in ("png", "svg"))
+            read = [
+                "--histograms",
+                folder / f"histograms_{stage}.npz",
+                "--threshold",
+                folder / f"threshold_{kind}.json",
+            ]
+            run("plot", *read, "--png", png, "--svg", svg)
+            shutil.copy(svg, options.out)
         draw_short_sweep(folder, Path(scratch), options.out / "sweep_short.svg")
         draw_merge_sweep(folder, Path(scratch), options.out / "sweep_merge.svg")
         draw_gap(folder, Path(scratch), options.out / "gap.png")

@@ -238,7 +238,7 @@ def test_the_pictures_of_tuning_are_made_again_from_a_run(first_run: Workplace, 
     (tmp_path / "results").symlink_to(first_run.folder / "results")
     run("python -m tests.benchmarks pictures --results results --out pictures", tmp_path)
     names = {path.name for path in (REPOSITORY / "docs" / "pictures").iterdir()}
-    assert {path.name for path in (tmp_path / "pictures").iterdir()} - {".provenance"} == names
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == names
 
 
 OTHERS = [name for name in documents() if commands(name) and name != "docs/own_video.md"]
