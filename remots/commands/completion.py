@@ -42,6 +42,4 @@ def _parser_of_all_verbs() -> argparse.ArgumentParser:
         for action in verb._actions:
             if action.type is Path:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
-            if isinstance(action.choices, dict):  # shtab takes a dictionary for verbs of a verb
-                action.choices = tuple(action.choices)
     return parser
