@@ -4,21 +4,18 @@ from datetime import datetime
 
 import pytest
 
-from tests.cluster.conftest import Cluster, ClusterWorkplace, device, digests
+from tests.cluster.conftest import Cluster, ClusterWorkplace, Run, device, digests
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 ON_GPU = ["train_intra", "train_inter", "embed"]
-# Two sequences in one job of the cluster wherever they can be, for time's sake.
-TOGETHER = ["--group-components", *(f"{group}=4" for group in ["open", "masks", "link", "tracks"])]
 
 
 @pytest.fixture(scope="module")
-def through_slurm(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
+def through_slurm(whole_run: Run) -> ClusterWorkplace:
     """A workplace in which everything has been made by jobs of the cluster."""
-    workplace = ClusterWorkplace(tmp_path_factory.mktemp("through_slurm"))
-    workplace.start(*TOGETHER).end()
-    return workplace
+    whole_run.end()
+    return whole_run.workplace
 
 
 def test_the_cluster_s_results_have_the_bytes_of_this_machine_s(
@@ -34,7 +31,7 @@ def test_the_short_steps_of_a_sequence_are_one_job_and_the_long_ones_stand_alone
     assert {job["state"] for job in jobs} == {"COMPLETED"}
     n_jobs = {rule: len(cluster.jobs_of(through_slurm, rule)) for rule in ["detect", *ON_GPU]}
     assert n_jobs == {"detect": 4, "train_intra": 2, "train_inter": 2, "embed": 4}
-    assert len(jobs) == sum(n_jobs.values()) + 6  # the network at the start, four groups, the table at the end
+    assert len(jobs) == sum(n_jobs.values()) + 7  # the network at the start, four groups, the table and the report at the end
 
 
 def test_every_job_that_wants_a_gpu_has_one_and_the_others_none(
