@@ -18,7 +18,7 @@ import pytest
 
 from tests.cluster import daemons
 from tests.cluster.short_sequences import PROFILE, make_short_sequences
-from tests.workflow.conftest import REPOSITORY, Workplace
+from tests.workflow.conftest import HEADER, REPOSITORY, Workplace
 
 SECONDS_TO_WAIT = 1200.0
 # Two sequences in one job of the cluster wherever they can be, for time's sake.
@@ -89,14 +89,19 @@ class Cluster:
 
 
 class ClusterWorkplace(Workplace):
-    """A workplace with two targets and a tiny network, whose runs go to the cluster."""
+    """A workplace with two targets of one scene and a tiny network, whose runs go to the cluster."""
 
     runs: ClassVar[list["Run"]] = []  # of all workplaces
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.sequences = ["plaza:target", "market:target"]
+        scene = "results/scenes/plaza"
+        plaza = f"{scene}/frames.mp4\t{scene}/detections_a.json,{scene}/detections_b.json\t{scene}/truth.txt\t\t\n"
+        market = f"{scene}/frames.mp4\t{scene}/detections_a.json\t\t5\t16\n"
+        self.sheet = f"{HEADER}plaza\ttarget\t{plaza}market\ttarget\t{market}"
         self.config["initialise"]["backbone"] = "test_resnet"
+        # Short, and yet a training can be caught in its midst.
+        self.config["train"] = {"steps": 60, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
         self.write()
 
     def copy(self, folder: Path) -> "ClusterWorkplace":
@@ -260,8 +265,9 @@ def whole_run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Run
 def short_sequences_run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on its way of a few short sequences that share jobs of the cluster."""
     workplace = ClusterWorkplace(tmp_path_factory.mktemp("short_sequences"))
-    make_short_sequences(workplace, 3)
-    return workplace.start(*PROFILE)
+    make_short_sequences(workplace, 4)
+    targets = [f"results/s{number:03}/encoder_intra.safetensors" for number in range(4)]
+    return workplace.start(*PROFILE, "--", *targets)  # the steps after it would be more of the same
 
 
 @pytest.fixture(scope="session")
@@ -269,14 +275,4 @@ def finished_here(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
     """A workplace in which everything has been made on this machine alone."""
     workplace = ClusterWorkplace(tmp_path_factory.mktemp("finished_here"))
     workplace.run_here()
-    return workplace
-
-
-@pytest.fixture(scope="session")
-def long_training(finished_here: ClusterWorkplace, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
-    """A workplace in which a longer training has been done on this machine, undisturbed."""
-    workplace = finished_here.copy(tmp_path_factory.mktemp("long_training"))
-    workplace.config["train"] = {"steps": 60, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
-    workplace.write()
-    workplace.run_here(ENCODER)
     return workplace

@@ -21,11 +21,10 @@ LOG = "results/plaza/logs/train_intra.log"
 
 
 class Case(NamedTuple):
-    """What a fault begins with: an undisturbed training and all other results, and an empty folder."""
+    """What a fault begins with: an undisturbed run, and an empty folder."""
 
     cluster: Cluster
     undisturbed: ClusterWorkplace
-    finished: ClusterWorkplace
     folder: Path
 
     def before_training(self) -> ClusterWorkplace:
@@ -51,7 +50,6 @@ def side_by_side(fault: Callable[[Case], None]) -> Callable[[dict[str, Future[No
 @pytest.fixture(scope="module")
 def started(
     cluster: Cluster,
-    long_training: ClusterWorkplace,
     finished_here: ClusterWorkplace,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
@@ -61,7 +59,7 @@ def started(
     folders = {name: tmp_path_factory.mktemp("fault") for name in names}
     try:
         with ThreadPoolExecutor(len(names)) as pool:
-            cases = {name: Case(cluster, long_training, finished_here, folders[name]) for name in names}
+            cases = {name: Case(cluster, finished_here, folders[name]) for name in names}
             yield {name: pool.submit(FAULTS[name], case) for name, case in cases.items()}
     finally:
         ours = [job["id"] for job in cluster.jobs() if Path(job["folder"]) in folders.values()]
@@ -171,17 +169,17 @@ def fill(path: Path, keep: int) -> None:
 
 @side_by_side
 def test_what_fails_for_good_is_named_with_its_last_words_and_the_other_sequence_ends(case: Case) -> None:
-    workplace, folder = case.finished.copy(case.folder), case.folder
-    (folder / "results/scenes/plaza/detections_a.json").write_text("[{")
+    workplace, folder = case.undisturbed.copy(case.folder), case.folder
+    (folder / "results/scenes/plaza/detections_b.json").write_text("[{")
     (folder / "results/market/mots.txt").unlink()
     run = workplace.start("--retries", "0")
     output = run.end(check=False)
     assert run.process.returncode != 0
     summary = output.rpartition("Exiting because a job execution failed")[2] or output[-3000:]
-    assert "remots detect: error: results/scenes/plaza/detections_a.json" in summary
-    assert "(results/plaza/logs/detect_a.log)" in summary
+    assert "remots detect: error: results/scenes/plaza/detections_b.json" in summary
+    assert "(results/plaza/logs/detect_b.log)" in summary
     assert (folder / "results/market/mots.txt").exists()
-    assert not (folder / "results/plaza/detections/a.parquet").exists()
+    assert not (folder / "results/plaza/detections/b.parquet").exists()
     # The cluster's own log of the job lies where the profile says.
     (job,) = (job for job in case.cluster.jobs_of(workplace, "detect") if job["state"] == "FAILED")
     assert list((folder / ".snakemake/slurm_logs").rglob(f"{job['id']}.log"))

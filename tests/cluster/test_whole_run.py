@@ -30,8 +30,9 @@ def test_the_short_steps_of_a_sequence_are_one_job_and_the_long_ones_stand_alone
     jobs = [job for job in cluster.jobs() if job["folder"] == str(through_slurm.folder)]
     assert {job["state"] for job in jobs} == {"COMPLETED"}
     n_jobs = {rule: len(cluster.jobs_of(through_slurm, rule)) for rule in ["detect", *ON_GPU]}
-    assert n_jobs == {"detect": 4, "train_intra": 2, "train_inter": 2, "embed": 4}
-    assert len(jobs) == sum(n_jobs.values()) + 7  # the network at the start, four groups, the table and the report at the end
+    assert n_jobs == {"detect": 3, "train_intra": 2, "train_inter": 2, "embed": 4}
+    # Beside these the network at the start, four groups, and the table and the report at the end.
+    assert len(jobs) == sum(n_jobs.values()) + 7
 
 
 def test_every_job_that_wants_a_gpu_has_one_and_the_others_none(
