@@ -215,35 +215,42 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A SLURM of one CPU node and several with two GPUs each; torn down whatever becomes of those who use it."""
+    folder = tempfile.mkdtemp(prefix="remots-slurm-")
+    with Path(folder, "supervisor.out").open("w") as errors:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "tests.cluster.daemons", folder],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    assert supervisor.stdout
+    assert supervisor.stdin
+    try:
+        if supervisor.stdout.readline() != "ready\n":
+            raise RuntimeError("SLURM has not come up")
+        yield Cluster(supervisor)
+    finally:
+        for run in ClusterWorkplace.runs:
+            run.kill()
+        supervisor.stdin.close()
+        supervisor.wait(60)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A SLURM of one CPU node and several with two GPUs each; torn down whatever becomes of the tests."""
+    """A SLURM on this machine, for all tests."""
     with LOCK.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if reason := missing():
             pytest.skip(reason)
-        folder = tempfile.mkdtemp(prefix="remots-slurm-")
-        with Path(folder, "supervisor.out").open("w") as errors:
-            supervisor = subprocess.Popen(
-                [sys.executable, "-m", "tests.cluster.daemons", folder],
-                cwd=REPOSITORY,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            )
-        assert supervisor.stdout
-        assert supervisor.stdin
-        try:
-            if supervisor.stdout.readline() != "ready\n":
-                pytest.fail("SLURM has not come up")
-            yield Cluster(supervisor)
-        finally:
-            for run in ClusterWorkplace.runs:
-                run.kill()
-            supervisor.stdin.close()
-            supervisor.wait(60)
+        with running_cluster() as running:
+            yield running
 
 
 @pytest.fixture(scope="session", autouse=True)

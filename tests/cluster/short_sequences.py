@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.workflow.conftest import HEADER, Workplace
 
@@ -27,8 +26,3 @@ def count_planned(output: str) -> tuple[int, int]:
     """How many steps a dry run has planned, and in how many jobs of the cluster; without `all`."""
     n_steps = int(re.findall(r"^total +(\d+)$", output, re.MULTILINE)[-1]) - 1
     return n_steps, len(re.findall(r"^\[.*\] Group job |^rule (?!all)", output, re.MULTILINE))
-
-
-def tracks_of(folder: Path) -> list[Path]:
-    """The tracks of each sequence that there are."""
-    return sorted(folder.glob("results/s*/mots.txt"))
