@@ -37,7 +37,8 @@ def main(words: list[str]) -> None:
     n_tracks = len(list(options.folder.glob("results/s*/mots.txt")))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     lines = [
-        f"{options.sequences} sequences, {n_tracks} with tracks: {n_steps} steps, {len(states)} jobs ({n_planned} planned)",
+        f"{options.sequences} sequences, {n_tracks} with tracks: {n_steps} steps",
+        f"{len(states)} jobs of the cluster, {n_planned} planned",
         f"{n_steps / len(states):.1f} steps a job, {seconds:.0f} s, {used.ru_utime + used.ru_stime:.0f} CPU seconds",
         f"states of the jobs: {', '.join(sorted(set(states)))}",
     ]

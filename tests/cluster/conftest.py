@@ -66,6 +66,13 @@ class Cluster:
         assert job["state"] == "RUNNING"
         return job
 
+    def freeze_first_training(self, workplace: Workplace) -> None:
+        """Stop the first training of a workplace as soon as it begins, unless its time is over before that."""
+        wait_until(lambda: self.trainings(workplace) or len(self.jobs_of(workplace, "train_intra")) > 1, pause=0.5)
+        if len(self.jobs_of(workplace, "train_intra")) == 1:
+            for training in self.trainings(workplace):
+                os.kill(training, signal.SIGSTOP)
+
     def trainings(self, workplace: Workplace) -> list[int]:
         """The processes of the trainings in a workplace."""
         return [process for process in daemons.descendants(self.supervisor.pid) if is_training(process, workplace)]

@@ -70,7 +70,7 @@ def started(
 def test_a_training_over_its_time_is_tried_again_with_more_and_passes(case: Case) -> None:
     workplace = case.before_training()
     run = workplace.start(ENCODER, "--set-resources", "train_intra:runtime=1 if attempt == 1 else 30")
-    case.cluster.freeze_training(workplace)  # so it is not done when its minute is over
+    case.cluster.freeze_first_training(workplace)  # so it is not done when its minute is over
     output = run.end()
     assert "TIMEOUT" in output
     jobs = case.cluster.jobs_of(workplace, "train_intra")

@@ -103,31 +103,39 @@ def guess_frames(name):
 
 def memory(rule):
     """Memory of a rule's jobs in MB, as a resource."""
+    need = NEEDS[rule]
+    if not need.kb_per_mask:
+        return lambda wildcards, attempt: attempt * need.base_mb
 
     def mem_mb(wildcards, attempt):
-        need, (_, n_masks) = need_of(rule, wildcards), size_of(wildcards)
-        return attempt * math.ceil(need.base_mb + need.kb_per_mask * n_masks / 1000)
+        mine = need_of_detection(wildcards) if rule == "detect" else need
+        return attempt * math.ceil(mine.base_mb + mine.kb_per_mask * size_of(wildcards)[1] / 1000)
 
     return mem_mb
 
 
 def minutes(rule):
     """Time of a rule's jobs in minutes, as a resource."""
+    need = NEEDS[rule]
+    if not need.seconds_per_frame and not need.seconds_per_mask:
+        return lambda wildcards, attempt: attempt * MINUTES_TO_START
 
     def runtime(wildcards, attempt):
-        need, (n_frames, n_masks) = need_of(rule, wildcards), size_of(wildcards)
-        seconds = need.seconds_per_frame * n_frames + need.seconds_per_mask * n_masks
-        return attempt * math.ceil(MINUTES_TO_START + seconds / 60)
+        mine = need_of_detection(wildcards) if rule == "detect" else need
+        n_frames, n_masks = size_of(wildcards)
+        return attempt * math.ceil(
+            MINUTES_TO_START + (mine.seconds_per_frame * n_frames + mine.seconds_per_mask * n_masks) / 60
+        )
 
     return runtime
 
 
-def need_of(step, wildcards):
-    """What a rule needs for one sequence; a network finds masks more slowly than anything else, in parts faster."""
-    if step == "detect" and is_network(wildcards):
-        need = NEEDS["detect_network"]
-        return need._replace(seconds_per_frame=need.seconds_per_frame / SAMPLES[wildcards.sequence].detection_jobs)
-    return NEEDS[step]
+def need_of_detection(wildcards):
+    """What detection needs for one sequence; a network finds masks more slowly than anything else, in parts faster."""
+    if not is_network(wildcards):
+        return NEEDS["detect"]
+    need = NEEDS["detect_network"]
+    return need._replace(seconds_per_frame=need.seconds_per_frame / SAMPLES[wildcards.sequence].detection_jobs)
 
 
 def crops_of_training(wildcards):
