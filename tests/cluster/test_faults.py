@@ -81,7 +81,7 @@ def test_a_training_over_its_time_is_tried_again_with_more_and_passes(case: Case
 @side_by_side
 def test_a_training_whose_node_dies_goes_on_elsewhere_to_the_same_bytes(case: Case) -> None:
     workplace = case.before_training()
-    run = workplace.start(ENCODER)
+    run = workplace.start(ENCODER, "--set-resources", "train_intra:slurm_partition=frail")
     job = case.cluster.freeze_training(workplace)
     try:
         case.cluster.kill_node(job["node"])
