@@ -21,7 +21,7 @@ try:
     from remots.formats.ablation_file import read_ablation
     from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
     from remots.job_environment import LOCK_FOLDER, code_folder, prefer_this_interpreter, share_gpus
-    from remots.provenance import code_digest
+    from remots.provenance import remembered_code_digest
     from remots.settings import Network, parse_config
     from remots.sharing import MADE_FROM, find_home
 except ImportError as error:
@@ -132,7 +132,7 @@ def flags_of_training(stage):
 @cache
 def code(verb, *unused_modules):
     """A digest of the code behind a verb; edited code re-runs just the rules that use it."""
-    return code_digest(verb, unused_modules)
+    return remembered_code_digest(verb, unused_modules, Path(".snakemake", "remots_digests.json"))
 
 
 def per_run(name):
