@@ -5,10 +5,16 @@ its verb's modules as a parameter: after an edit exactly the rules that run the 
 """
 
 import ast
+import contextlib
 import hashlib
+import json
+import sys
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
+
+from remots.errors import InputError
+from remots.formats.atomic import atomic_output
 
 PACKAGE = "remots"
 # None of these changes a result by itself: settings reach a rule as its parameters, the command line only dispatches,
@@ -53,6 +59,50 @@ def code_digest(verb: str, without: Collection[str] = ()) -> str:
         for page in _beside(name):
             digest.update(page.read_bytes())
     return digest.hexdigest()[:DIGEST_CHARACTERS]
+
+
+def remembered_code_digest(verb: str, without: Collection[str], notes: Path) -> str:
+    """Give `code_digest`, from a file of notes as long as no file of the package has changed.
+
+    To parse the package takes most of a second, and every job of a cluster reads the rules anew.
+
+    Parameters
+    ----------
+    verb, without
+        As for `code_digest`.
+    notes : Path
+        JSON file with the digests found so far; written where it can be, and of no use with other code.
+
+    Returns
+    -------
+    str
+        Twelve hexadecimal characters.
+    """
+    key, known = " ".join([verb, *sorted(without)]), _read_notes(notes)
+    if key not in known:
+        known[key] = code_digest(verb, without)
+        with contextlib.suppress(OSError, InputError), atomic_output(notes) as path:
+            path.write_text(json.dumps({"stamp": _stamp(), "digests": known}))
+    return known[key]
+
+
+@cache
+def _read_notes(notes: Path) -> dict[str, str]:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        noted = json.loads(notes.read_text())
+        if noted["stamp"] == _stamp():
+            return dict(noted["digests"])
+    return {}
+
+
+@cache
+def _stamp() -> str:
+    """Digest what changes whenever a file of the package does, without reading any; no tool can set the ctime."""
+    folder = Path(__file__).parent
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", *DATA))
+    states = [(path, path.stat()) for path in files]
+    seen = [(str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns) for path, state in states]
+    return hashlib.sha256(repr((sys.version_info, seen)).encode()).hexdigest()
 
 
 def modules_of(verb: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The digest of a verb's code: it changes with the code and with nothing else."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remots.provenance import code_digest, modules_of
+from remots.provenance import code_digest, modules_of, remembered_code_digest
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -65,3 +66,31 @@ def test_comments_and_docstrings_do_not_count(copy: Path) -> None:
     module = copy / "remots/merging/linkage.py"
     module.write_text("# a comment\n" + module.read_text().replace('"""', '"""Better said: ', 1))
     assert digest_in(copy, "merge") == before
+
+
+def test_a_remembered_digest_is_the_digest_until_the_code_changes(tmp_path: Path) -> None:
+    package = tmp_path / "remots"
+    shutil.copytree(REPOSITORY / "remots", package, ignore=shutil.ignore_patterns("__pycache__"))
+    notes = tmp_path / "notes.json"
+
+    def remembered() -> str:
+        program = "from remots.provenance import *; from pathlib import Path; "
+        program += "print(remembered_code_digest('merge', ['remots.masks'], Path('notes.json')))"
+        words = [sys.executable, "-c", program]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert remembered().strip() == code_digest("merge", ["remots.masks"])
+    notes.write_text(notes.read_text().replace(code_digest("merge", ["remots.masks"]), "from notes"))
+    assert remembered() == "from notes\n"
+    times = (package / "rows.py").stat()
+    (package / "rows.py").write_text((REPOSITORY / "remots/rows.py").read_text())
+    os.utime(package / "rows.py", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert remembered().strip() == code_digest("merge", ["remots.masks"])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"stamp": 1}', '{"digests": {}}'])
+def test_broken_notes_are_as_good_as_none(text: str, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.json"
+    notes.write_text(text)
+    assert remembered_code_digest("merge", [], notes) == code_digest("merge")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 BENCHMARKS = ["fusion", "tracking", "merging", "long_video", "memory", "training", "detectors", "dag"]
-STUDIES = ["flow", "tracking_quality", "refine", "pictures"]
+STUDIES = ["flow", "tracking_quality", "refine", "pictures", "many_short"]
 
 
 def main(names: list[str]) -> None:

@@ -17,9 +17,12 @@ from typing import ClassVar
 import pytest
 
 from tests.cluster import daemons
-from tests.workflow.conftest import REPOSITORY, Workplace
+from tests.cluster.short_sequences import PROFILE, make_short_sequences
+from tests.workflow.conftest import HEADER, REPOSITORY, Workplace
 
 SECONDS_TO_WAIT = 1200.0
+# Two sequences in one job of the cluster wherever they can be, for time's sake.
+TOGETHER = ["--group-components", *(f"{group}=4" for group in ["open", "masks", "link", "tracks"])]
 ENCODER = "results/plaza/encoder_intra.safetensors"
 # The clusters of two test runs would share SLURM's one configuration file: the later one waits.
 LOCK = Path(tempfile.gettempdir(), "remots-test-cluster.lock")
@@ -55,13 +58,24 @@ class Cluster:
     def freeze_training(self, workplace: Workplace) -> dict[str, str]:
         """Wait until a training of a workplace has a checkpoint, stop the process in mid-training, and give its job."""
         checkpoint = workplace.folder / "results/plaza/.encoder_intra.checkpoint.safetensors"
-        wait_until(checkpoint.exists)
-        trainings = [process for process in daemons.descendants(self.supervisor.pid) if is_training(process, workplace)]
-        assert len(trainings) == 1
-        os.kill(trainings[0], signal.SIGSTOP)
-        job = self.jobs_of(workplace, "train_intra")[-1]
+        wait_until(lambda: self.trainings(workplace), pause=0.5)
+        (training,) = self.trainings(workplace)
+        wait_until(checkpoint.exists, pause=0.005)
+        os.kill(training, signal.SIGSTOP)
+        (job,) = self.jobs_of(workplace, "train_intra")
         assert job["state"] == "RUNNING"
         return job
+
+    def freeze_first_training(self, workplace: Workplace) -> None:
+        """Stop the first training of a workplace as soon as it begins, unless its time is over before that."""
+        wait_until(lambda: self.trainings(workplace) or len(self.jobs_of(workplace, "train_intra")) > 1, pause=0.5)
+        if len(self.jobs_of(workplace, "train_intra")) == 1:
+            for training in self.trainings(workplace):
+                os.kill(training, signal.SIGSTOP)
+
+    def trainings(self, workplace: Workplace) -> list[int]:
+        """The processes of the trainings in a workplace."""
+        return [process for process in daemons.descendants(self.supervisor.pid) if is_training(process, workplace)]
 
     def cancel(self, *ids: str) -> None:
         """Cancel jobs."""
@@ -82,14 +96,19 @@ class Cluster:
 
 
 class ClusterWorkplace(Workplace):
-    """A workplace with two targets and a tiny network, whose runs go to the cluster."""
+    """A workplace with two targets of one scene and a tiny network, whose runs go to the cluster."""
 
     runs: ClassVar[list["Run"]] = []  # of all workplaces
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.sequences = ["plaza:target", "market:target"]
+        scene = "results/scenes/plaza"
+        plaza = f"{scene}/frames.mp4\t{scene}/detections_a.json,{scene}/detections_b.json\t{scene}/truth.txt\t\t\n"
+        market = f"{scene}/frames.mp4\t{scene}/detections_a.json\t\t5\t16\n"
+        self.sheet = f"{HEADER}plaza\ttarget\t{plaza}market\ttarget\t{market}"
         self.config["initialise"]["backbone"] = "test_resnet"
+        # Short, and yet a training can be caught in its midst.
+        self.config["train"] = {"steps": 60, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
         self.write()
 
     def copy(self, folder: Path) -> "ClusterWorkplace":
@@ -120,7 +139,7 @@ class ClusterWorkplace(Workplace):
 class Run:
     """A Snakemake that runs."""
 
-    def __init__(self, workplace: Workplace, command: list[str]) -> None:
+    def __init__(self, workplace: "ClusterWorkplace", command: list[str]) -> None:
         self.workplace = workplace
         self.output = workplace.folder / "snakemake.log"
         words = ["setpriv", "--pdeathsig", "KILL", *command]  # it does not outlive the tests, however they end
@@ -173,12 +192,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def wait_until(condition: Callable[[], object], seconds: float = SECONDS_TO_WAIT) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
+def wait_until(condition: Callable[[], object], pause: float = 0.1) -> None:
+    """Wait until a condition holds, with a pause in seconds between the looks."""
+    deadline = time.monotonic() + SECONDS_TO_WAIT
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def missing() -> str:
@@ -193,35 +212,76 @@ def missing() -> str:
     return ""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let Python keep its bytecode where the environment forbids it: hundreds of processes would compile Snakemake."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTHONDONTWRITEBYTECODE" in os.environ:
+            patch.delenv("PYTHONDONTWRITEBYTECODE")
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
+
+
+@contextlib.contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A SLURM of one CPU node and several with two GPUs each; torn down whatever becomes of those who use it."""
+    folder = tempfile.mkdtemp(prefix="remots-slurm-")
+    with Path(folder, "supervisor.out").open("w") as errors:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "tests.cluster.daemons", folder],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    assert supervisor.stdout
+    assert supervisor.stdin
+    try:
+        if supervisor.stdout.readline() != "ready\n":
+            raise RuntimeError("SLURM has not come up")
+        yield Cluster(supervisor)
+    finally:
+        for run in ClusterWorkplace.runs:
+            run.kill()
+        supervisor.stdin.close()
+        supervisor.wait(60)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A SLURM of one CPU node and two nodes with two GPUs each; torn down whatever becomes of the tests."""
+    """A SLURM on this machine, for all tests."""
     with LOCK.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if reason := missing():
             pytest.skip(reason)
-        folder = tempfile.mkdtemp(prefix="remots-slurm-")
-        with Path(folder, "supervisor.out").open("w") as errors:
-            supervisor = subprocess.Popen(
-                [sys.executable, "-m", "tests.cluster.daemons", folder],
-                cwd=REPOSITORY,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            )
-        assert supervisor.stdout
-        assert supervisor.stdin
-        try:
-            if supervisor.stdout.readline() != "ready\n":
-                pytest.fail("SLURM has not come up")
-            yield Cluster(supervisor)
-        finally:
-            for run in ClusterWorkplace.runs:
-                run.kill()
-            supervisor.stdin.close()
-            supervisor.wait(60)
+        with running_cluster() as running:
+            yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def longest_first(request: pytest.FixtureRequest, bytecode: None) -> None:
+    """Start the runs that take longest before the first test, where a test is to look at them."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", [])}
+    for name in ["whole_run", "short_sequences_run"]:
+        if name in wanted and not missing():
+            request.getfixturevalue(name)
+
+
+@pytest.fixture(scope="session")
+def whole_run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on its way in which the cluster makes everything."""
+    return ClusterWorkplace(tmp_path_factory.mktemp("whole_run")).start(*TOGETHER)
+
+
+@pytest.fixture(scope="session")
+def short_sequences_run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on its way of a few short sequences that share jobs of the cluster."""
+    workplace = ClusterWorkplace(tmp_path_factory.mktemp("short_sequences"))
+    make_short_sequences(workplace, 4)
+    targets = [f"results/s{number:03}/encoder_intra.safetensors" for number in range(4)]
+    return workplace.start(*PROFILE, "--", *targets)  # the steps after it would be more of the same
 
 
 @pytest.fixture(scope="session")
@@ -230,23 +290,3 @@ def finished_here(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
     workplace = ClusterWorkplace(tmp_path_factory.mktemp("finished_here"))
     workplace.run_here()
     return workplace
-
-
-@pytest.fixture(scope="session")
-def long_training(finished_here: ClusterWorkplace, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
-    """A workplace in which a longer training has been done on this machine, undisturbed."""
-    workplace = finished_here.copy(tmp_path_factory.mktemp("long_training"))
-    workplace.config["train"] = {"steps": 16, "batch_size": 8, "patience": 0, "checkpoint_seconds": 0}
-    workplace.write()
-    workplace.run_here(ENCODER)
-    return workplace
-
-
-@pytest.fixture
-def before_training(cluster: Cluster, long_training: ClusterWorkplace, tmp_path: Path) -> Iterator[ClusterWorkplace]:
-    """A workplace that lacks only that training; whatever it has on the cluster afterwards is cancelled."""
-    workplace = long_training.copy(tmp_path)
-    (tmp_path / ENCODER).unlink()
-    yield workplace
-    ids = [job["id"] for job in cluster.jobs() if job["folder"] == str(tmp_path)]
-    subprocess.run(["scancel", *ids], check=False, capture_output=True)

@@ -23,7 +23,8 @@ CONFIG_FOLDER = Path("/etc/slurm")
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 MARK = "# Written by ReMOTS's tests; removed when they end.\n"
-GPUS = {"cpu1": 0, "gpu1": 2, "gpu2": 2}
+# GPUs of each node; eight trainings run at a time. The last two nodes are for the death of a node, under one job alone.
+GPUS = {"cpu1": 0} | {f"gpu{number}": 2 for number in range(1, 7)}
 PR_SET_CHILD_SUBREAPER = 36
 SECONDS_TO_START = 60.0
 
@@ -56,11 +57,12 @@ ReturnToService=2
 MinJobAge=3600
 SlurmdTimeout=8
 KillWait=2
-SchedulerParameters=sched_interval=5,bf_interval=5
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=2
 MpiDefault=none
 {nodes}
 PartitionName=cpu Nodes=cpu1 Default=YES MaxTime=INFINITE State=UP
-PartitionName=gpu Nodes=gpu1,gpu2 MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes=gpu[1-4] MaxTime=INFINITE State=UP
+PartitionName=frail Nodes=gpu[5-6] MaxTime=INFINITE State=UP
 """
 
 

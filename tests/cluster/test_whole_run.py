@@ -1,24 +1,25 @@
 """`snakemake --profile slurm`, as it is typed, on a real SLURM."""
 
+import re
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.cluster.conftest import Cluster, ClusterWorkplace, device, digests
+from tests.cluster.conftest import Cluster, ClusterWorkplace, Run, device, digests
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 ON_GPU = ["train_intra", "train_inter", "embed"]
-# Two sequences in one job of the cluster wherever they can be, for time's sake.
-TOGETHER = ["--group-components", *(f"{group}=4" for group in ["open", "masks", "link", "tracks"])]
 
 
 @pytest.fixture(scope="module")
-def through_slurm(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkplace:
+def through_slurm(whole_run: Run) -> ClusterWorkplace:
     """A workplace in which everything has been made by jobs of the cluster."""
-    workplace = ClusterWorkplace(tmp_path_factory.mktemp("through_slurm"))
-    workplace.start(*TOGETHER).end()
-    return workplace
+    whole_run.end()
+    return whole_run.workplace
 
 
 def test_the_cluster_s_results_have_the_bytes_of_this_machine_s(
@@ -33,8 +34,9 @@ def test_the_short_steps_of_a_sequence_are_one_job_and_the_long_ones_stand_alone
     jobs = [job for job in cluster.jobs() if job["folder"] == str(through_slurm.folder)]
     assert {job["state"] for job in jobs} == {"COMPLETED"}
     n_jobs = {rule: len(cluster.jobs_of(through_slurm, rule)) for rule in ["detect", *ON_GPU]}
-    assert n_jobs == {"detect": 4, "train_intra": 2, "train_inter": 2, "embed": 4}
-    assert len(jobs) == sum(n_jobs.values()) + 6  # the network at the start, four groups, the table at the end
+    assert n_jobs == {"detect": 3, "train_intra": 2, "train_inter": 2, "embed": 4}
+    # Beside these the network at the start, four groups, and the table and the report at the end.
+    assert len(jobs) == sum(n_jobs.values()) + 7
 
 
 def test_every_job_that_wants_a_gpu_has_one_and_the_others_none(
@@ -51,22 +53,42 @@ def test_every_job_that_wants_a_gpu_has_one_and_the_others_none(
             assert device(path) == ""
 
 
+class Use(NamedTuple):
+    """A job's use of a GPU."""
+
+    gpu: tuple[str, str]
+    start: datetime
+    end: datetime
+
+
 def test_no_two_jobs_have_one_gpu_at_a_time(cluster: Cluster, through_slurm: ClusterWorkplace) -> None:
-    uses = []
-    for name in ["plaza", "market"]:
-        for rule in ["train_intra", "train_inter", "embed_intra", "embed_inter"]:
-            job = job_of(cluster, through_slurm, rule, name)
-            gpu = (job["node"], device(through_slurm.folder / f"results/{name}/logs/{rule}.log"))
-            uses.append((gpu, *(datetime.fromisoformat(job[end]) for end in ["start", "end"])))
-    for first, (gpu, _, end) in enumerate(sorted(uses)):
-        for other, start, _ in sorted(uses)[first + 1 :]:
-            assert other != gpu or start >= end
+    uses = sorted(uses_of_gpus(cluster))
+    assert len(uses) >= 8
+    for first, use in enumerate(uses):
+        for other in uses[first + 1 :]:
+            assert other.gpu != use.gpu or other.start >= use.end
+
+
+def uses_of_gpus(cluster: Cluster) -> Iterator[Use]:
+    """The GPUs of the jobs of all tests so far, where the log tells which; a job tried again writes a new one."""
+    last: dict[Path, dict[str, str]] = {}
+    for job in sorted(cluster.jobs(), key=lambda job: int(job["id"])):
+        if found := re.fullmatch(r"rule_(train|embed)(_in[a-z]+)?_wildcards__([a-z]+)(_in[a-z]+)?", job["rule"]):
+            verb, stage, name, stage_of_embedding = found.groups()
+            last[Path(job["folder"], "results", name, f"logs/{verb}{stage or stage_of_embedding}.log")] = job
+    for log, job in last.items():
+        if job["state"] == "COMPLETED" and log.exists():
+            start, end = (datetime.fromisoformat(job[moment]) for moment in ["start", "end"])
+            yield Use((job["node"], device(log)), start, end)
 
 
 def test_two_sequences_train_at_the_same_time_on_two_nodes(cluster: Cluster, through_slurm: ClusterWorkplace) -> None:
     plaza, market = (job_of(cluster, through_slurm, "train_intra", name) for name in ["plaza", "market"])
     assert plaza["node"] != market["node"]
     assert max(plaza["start"], market["start"]) < min(plaza["end"], market["end"])
+    # Each has its node's first GPU, and these are two: neither waits for the other, as jobs of one machine would.
+    for name in ["plaza", "market"]:
+        assert "waits for" not in (through_slurm.folder / f"results/{name}/logs/train_intra.log").read_text()
 
 
 def job_of(cluster: Cluster, workplace: ClusterWorkplace, rule: str, sequence: str) -> dict[str, str]:

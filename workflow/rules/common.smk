@@ -1,4 +1,5 @@
 # What all rules share: the checked configuration, the sample sheet, and the flags and code of each verb.
+import os
 import shlex
 import sys
 from functools import cache
@@ -19,8 +20,8 @@ try:
     from remots.errors import InputError
     from remots.formats.ablation_file import read_ablation
     from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
-    from remots.job_environment import code_folder, prefer_this_interpreter, share_gpus
-    from remots.provenance import code_digest
+    from remots.job_environment import LOCK_FOLDER, code_folder, prefer_this_interpreter, share_gpus
+    from remots.provenance import remembered_code_digest
     from remots.settings import Network, parse_config
     from remots.sharing import MADE_FROM, find_home
 except ImportError as error:
@@ -30,7 +31,11 @@ except ImportError as error:
     ) from None
 
 prefer_this_interpreter()
-if workflow.local_exec and workflow.is_main_process:
+# The main process does not know yet who will run the jobs; a job on a cluster does, and its scheduler hands out the GPUs.
+# Two jobs on one node may both see a GPU 0, each its own, and must not wait for each other.
+if workflow.remote_exec:
+    os.environ.pop(LOCK_FOLDER, None)
+elif workflow.is_main_process:
     share_gpus()
 # Snakemake would take PYTHONPATH out of the environment of jobs that have a conda environment, so their command sets it,
 # after what another workflow has every command begin with.
@@ -127,7 +132,7 @@ def flags_of_training(stage):
 @cache
 def code(verb, *unused_modules):
     """A digest of the code behind a verb; edited code re-runs just the rules that use it."""
-    return code_digest(verb, unused_modules)
+    return remembered_code_digest(verb, unused_modules, Path(".snakemake", "remots_digests.json"))
 
 
 def per_run(name):

@@ -1,5 +1,6 @@
 # What a job needs, by the size of its input: `mem_mb` of memory and `runtime` minutes, with room above what was measured
 # (docs/cluster.md); each further attempt gets once more of both. Profiles hold all that is a cluster's own matter.
+import inspect
 import math
 import os
 import time
@@ -56,6 +57,12 @@ SECONDS_BETWEEN_LOOKS = 10
 counted = {}
 
 
+def as_resource(function):
+    """Spare Snakemake from finding out for every job which arguments a resource has."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def size_of(wildcards):
     """Frames (in frames of 1920x1080 px) and masks of a sequence: counted, or as long as they are not, guessed."""
     variant = getattr(wildcards, "variant", "")  # the report is of the config itself
@@ -103,31 +110,39 @@ def guess_frames(name):
 
 def memory(rule):
     """Memory of a rule's jobs in MB, as a resource."""
+    need = NEEDS[rule]
+    if not need.kb_per_mask:
+        return as_resource(lambda wildcards, attempt: attempt * need.base_mb)
 
     def mem_mb(wildcards, attempt):
-        need, (_, n_masks) = need_of(rule, wildcards), size_of(wildcards)
-        return attempt * math.ceil(need.base_mb + need.kb_per_mask * n_masks / 1000)
+        mine = need_of_detection(wildcards) if rule == "detect" else need
+        return attempt * math.ceil(mine.base_mb + mine.kb_per_mask * size_of(wildcards)[1] / 1000)
 
-    return mem_mb
+    return as_resource(mem_mb)
 
 
 def minutes(rule):
     """Time of a rule's jobs in minutes, as a resource."""
+    need = NEEDS[rule]
+    if not need.seconds_per_frame and not need.seconds_per_mask:
+        return as_resource(lambda wildcards, attempt: attempt * MINUTES_TO_START)
 
     def runtime(wildcards, attempt):
-        need, (n_frames, n_masks) = need_of(rule, wildcards), size_of(wildcards)
-        seconds = need.seconds_per_frame * n_frames + need.seconds_per_mask * n_masks
-        return attempt * math.ceil(MINUTES_TO_START + seconds / 60)
+        mine = need_of_detection(wildcards) if rule == "detect" else need
+        n_frames, n_masks = size_of(wildcards)
+        return attempt * math.ceil(
+            MINUTES_TO_START + (mine.seconds_per_frame * n_frames + mine.seconds_per_mask * n_masks) / 60
+        )
 
-    return runtime
+    return as_resource(runtime)
 
 
-def need_of(step, wildcards):
-    """What a rule needs for one sequence; a network finds masks more slowly than anything else, in parts faster."""
-    if step == "detect" and is_network(wildcards):
-        need = NEEDS["detect_network"]
-        return need._replace(seconds_per_frame=need.seconds_per_frame / SAMPLES[wildcards.sequence].detection_jobs)
-    return NEEDS[step]
+def need_of_detection(wildcards):
+    """What detection needs for one sequence; a network finds masks more slowly than anything else, in parts faster."""
+    if not is_network(wildcards):
+        return NEEDS["detect"]
+    need = NEEDS["detect_network"]
+    return need._replace(seconds_per_frame=need.seconds_per_frame / SAMPLES[wildcards.sequence].detection_jobs)
 
 
 def crops_of_training(wildcards):
@@ -137,11 +152,13 @@ def crops_of_training(wildcards):
     return batch, batch * settings.train.steps
 
 
+@as_resource
 def memory_of_training(wildcards, attempt):
     """Memory of a training in MB: its mini-batch counts, for masks stay on the disk."""
     return attempt * math.ceil(3000 + TRAINING_MB * crops_of_training(wildcards)[0])
 
 
+@as_resource
 def minutes_of_training(wildcards, attempt):
     """Time of a training in minutes, where there is no GPU."""
     return attempt * math.ceil(MINUTES_TO_START + TRAINING_SECONDS * crops_of_training(wildcards)[1] / 60)
