@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--coco", "COCO video JSON to write"),
     ):
         parser.add_argument(flag, type=Path, required=True, help=described)
+    parser.add_argument("--filled", type=Path, help="filled_masks.parquet, from remots fill")
     add_settings(parser, Export)
 
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     class_id = read_settings(options, Export).class_id
     sequence = read_sequence(options.sequence)
     size = (sequence.height_px, sequence.width_px)
-    frames = iterate_tracked_frames(sequence, options.masks, options.short_tracklets, options.tracks)
+    frames = iterate_tracked_frames(sequence, options.masks, options.short_tracklets, options.tracks, options.filled)
     with (
         atomic_outputs(options.mots, options.kitti, options.coco) as (mots_path, kitti_path, coco_path),
         MotsTextWriter(mots_path, *size, first_frame_number=1) as mots,
