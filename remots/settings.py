@@ -376,13 +376,13 @@ class Fill(Section):
         0, ge=0, description="gaps of up to so many frames are filled where both ends agree; 0: none is"
     )
     min_agreement: float = Field(
-        0.7,
+        0.4,
         ge=0,
         le=1,
         description="IoU of the masks carried from the two ends; with a lower one, in any frame of it, a gap stays",
     )
     min_visible_share: float = Field(
-        0.5, ge=0, le=1, description="what other masks of the frame must leave of a filled one"
+        0.7, ge=0, le=1, description="share of a filled mask that other masks of the frame must leave"
     )
     min_area_px: int = Field(30, ge=1, description="filled masks of which fewer pixels are left are dropped")
 

@@ -129,8 +129,8 @@ class _Filler:
         agreement = min(overlap(before, after) for _, before, after in pairs)
         if agreement >= max(self._conditions.min_agreement, np.finfo(float).tiny):
             for frame, before, after in pairs:
-                share = (frame - gap.frame_before) / (gap.frame_after - gap.frame_before)
-                mask = blend(before, after, share, tuple(mask_after["size"]))
+                weights = (gap.frame_after - frame, frame - gap.frame_before)
+                mask = blend(before, after, weights, mask_after["size"])
                 self._candidates.setdefault(frame, []).append(Candidate(gap, mask, agreement))
 
     def _settle_up_to(self, frame: int) -> Iterator[FilledFrame]:

@@ -79,14 +79,15 @@ def overlap(patch_a: Patch, patch_b: Patch) -> float:
     return float(np.count_nonzero(a & b) / either) if either else 0.0
 
 
-def blend(patch_a: Patch, patch_b: Patch, share_b: float, size: tuple[int, int]) -> Rle:
+def blend(patch_a: Patch, patch_b: Patch, weights: tuple[int, int], size: tuple[int, int]) -> Rle:
     """Give the shape between two: its outline lies between theirs, nearer to one or the other.
 
     Parameters
     ----------
     patch_a, patch_b : Patch
-    share_b : float in [0, 1]
-        0 gives the first shape, 1 the second.
+    weights : (int, int)
+        Of the two, not negative: (1, 0) gives the first shape, (2, 1) one that is twice as near to it. Whole numbers,
+        so that what lies exactly between two straight outlines does not hang on rounding.
     size : (int, int)
         Height and width of the frame in px.
 
@@ -96,7 +97,7 @@ def blend(patch_a: Patch, patch_b: Patch, share_b: float, size: tuple[int, int])
         Where the weighted mean of the two signed distances to the outlines is on the inner side.
     """
     a, b, left, top = _in_one_box(patch_a, patch_b)
-    inside = (1 - share_b) * _signed_distances(a) + share_b * _signed_distances(b) > 0
+    inside = weights[0] * _signed_distances(a) + weights[1] * _signed_distances(b) > 0
     return encode_crop(inside, left, top, size)
 
 
