@@ -104,7 +104,8 @@ def blend(patch_a: Patch, patch_b: Patch, weights: tuple[int, int], size: tuple[
 def _in_one_box(patch_a: Patch, patch_b: Patch) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int, int]:
     """Put two patches into the smallest box that holds both; whole pixels, covered by half or more."""
     patches = [patch for patch in (patch_a, patch_b) if patch.cover.size]
-    left, top = (min((patch[side] for patch in patches), default=0) for side in (0, 1))
+    left = min((patch.left_px for patch in patches), default=0)
+    top = min((patch.top_px for patch in patches), default=0)
     right = max((patch.left_px + patch.cover.shape[1] for patch in patches), default=1)
     bottom = max((patch.top_px + patch.cover.shape[0] for patch in patches), default=1)
     both = np.zeros((2, bottom - top, right - left), np.bool_)

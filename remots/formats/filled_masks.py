@@ -91,7 +91,8 @@ def read_filled_frames(filled: Path | None) -> dict[int, NDArray[np.int64]]:
     if filled is None:
         return {}
     rows = read_table(filled, FILLED_MASKS, ["frame", "track_id"])
-    return {int(track_id): own.to_numpy(np.int64) for track_id, own in rows.groupby("track_id")["frame"]}
+    track_ids, frames = rows["track_id"].to_numpy(np.int64), rows["frame"].to_numpy(np.int64)
+    return {track_id: frames[track_ids == track_id] for track_id in np.unique(track_ids).tolist()}
 
 
 def _columns(parts: list[Rows]) -> list[str]:

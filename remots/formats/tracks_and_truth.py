@@ -55,6 +55,6 @@ def _iterate_truth(folder: ResultFolder, path: Path, size: tuple[int, int]) -> I
 def _iterate_tracks(
     folder: ResultFolder, tables: list[Path], size: tuple[int, int], class_id: int
 ) -> Iterator[tuple[int, LabelledMasks]]:
-    for frame, columns in iterate_tracked_frames(folder.sequence, *tables, folder.filled):
+    for frame, columns in iterate_tracked_frames(folder.sequence, *tables, filled=folder.filled):
         masks = [Rle(size=size, counts=counts) for counts in columns["rle"]]
         yield frame, LabelledMasks(columns["track_id"], [class_id] * len(masks), masks)
