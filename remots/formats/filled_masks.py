@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from remots.errors import InputError
 from remots.formats.sequence import Sequence
 from remots.formats.sequence_masks import iterate_sequence_masks
 from remots.formats.tables import SCHEMAS, read_table
@@ -55,7 +56,7 @@ def add_filled_masks(
     Raises
     ------
     InputError
-        If the filled masks are not of this sequence.
+        If the filled masks are not of this sequence, or one stands in a frame where its track is seen.
     """
     if filled is None:
         yield from found
@@ -70,9 +71,18 @@ def add_filled_masks(
             next_found = next(found, None)
         if next_added is not None and next_added[0] == frame:
             n_added = len(next_added[1]["frame"])
+            _check_gaps(filled, frame, next_added[1]["track_id"], parts)
             parts.append(next_added[1] | {"mask_id": np.full(n_added, NO_MASK_ID, np.int32)})
             next_added = next(added, None)
         yield frame, {name: np.concatenate([part[name] for part in parts]) for name in _columns(parts)}
+
+
+def iterate_masks_with_tracks(
+    sequence: Sequence, masks: Path | str, track_of_mask: NDArray[np.int64]
+) -> Iterator[tuple[int, Rows]]:
+    """Read masks as `iterate_sequence_masks` does, with the column ``track_id``, -1 where a mask is in none."""
+    for frame, columns in iterate_sequence_masks(sequence, masks, "masks"):
+        yield frame, columns | {"track_id": track_of_mask[columns["mask_id"]]}
 
 
 def read_filled_frames(filled: Path | None) -> dict[int, NDArray[np.int64]]:
@@ -93,6 +103,13 @@ def read_filled_frames(filled: Path | None) -> dict[int, NDArray[np.int64]]:
     rows = read_table(filled, FILLED_MASKS, ["frame", "track_id"])
     track_ids, frames = rows["track_id"].to_numpy(np.int64), rows["frame"].to_numpy(np.int64)
     return {track_id: frames[track_ids == track_id] for track_id in np.unique(track_ids).tolist()}
+
+
+def _check_gaps(filled: Path, frame: int, track_ids: NDArray[np.int32], found: list[Rows]) -> None:
+    seen = [*track_ids.tolist(), *(track_id for part in found for track_id in part["track_id"].tolist())]
+    twice = [track_id for track_id in track_ids.tolist() if seen.count(track_id) > 1]
+    if twice:
+        raise InputError(f"{filled}: track {twice[0]} is seen in frame {frame} already; run `remots fill` again")
 
 
 def _columns(parts: list[Rows]) -> list[str]:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remots.formats.every_frame import fill_frames
-from remots.formats.filled_masks import add_filled_masks
+from remots.formats.filled_masks import add_filled_masks, iterate_masks_with_tracks
 from remots.formats.frames import iterate_images
-from remots.formats.results import iterate_masks_with_tracks, read_track_of_mask
+from remots.formats.results import read_track_of_mask
 from remots.formats.sequence import Sequence
 from remots.formats.tables import count_rows
 from remots.masks.rle import Rle

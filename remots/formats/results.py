@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from remots.errors import InputError
-from remots.formats.filled_masks import add_filled_masks
 from remots.formats.sequence import Sequence
 from remots.formats.sequence_masks import iterate_sequence_masks
 from remots.formats.tables import count_rows, read_metadata, read_table
@@ -76,11 +75,7 @@ def read_splits(tracks: Path | str) -> NDArray[np.int64]:
 
 
 def iterate_tracked_frames(
-    sequence: Sequence,
-    masks: Path | str,
-    short_tracklets: Path | str,
-    tracks: Path | str,
-    filled: Path | None = None,
+    sequence: Sequence, masks: Path | str, short_tracklets: Path | str, tracks: Path | str
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
     """Read the masks of a result frame by frame, each with its track.
 
@@ -90,16 +85,13 @@ def iterate_tracked_frames(
         The sequence of the result.
     masks, short_tracklets, tracks : Path
         Its tables.
-    filled : Path, optional
-        Its table of filled masks.
 
     Yields
     ------
     frame : int
         1-based; only frames that have masks.
     columns : dict of str to ndarray
-        The frame's rows by column, and ``track_id``. Masks without track are left out; filled masks come last, with
-        mask_id -1.
+        The frame's rows by column, and ``track_id``. Masks without track are left out.
 
     Raises
     ------
@@ -109,19 +101,11 @@ def iterate_tracked_frames(
     track_of_mask = read_track_of_mask(short_tracklets, tracks, count_rows(masks, "masks"))
     if n_lost := np.count_nonzero(track_of_mask == NO_TRACK):
         logger.warning("%s: %d masks are in no track and left out", masks, n_lost)
-    found = add_filled_masks(iterate_masks_with_tracks(sequence, masks, track_of_mask), sequence, filled)
-    for frame, columns in found:
+    for frame, columns in iterate_sequence_masks(sequence, masks, "masks"):
+        columns["track_id"] = track_of_mask[columns["mask_id"]]
         columns = {name: column[columns["track_id"] != NO_TRACK] for name, column in columns.items()}
         _check_one_mask_per_track(tracks, frame, columns["track_id"])
         yield frame, columns
-
-
-def iterate_masks_with_tracks(
-    sequence: Sequence, masks: Path | str, track_of_mask: NDArray[np.int64]
-) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
-    """Read masks as `iterate_sequence_masks` does, with the column ``track_id``, -1 where a mask is in none."""
-    for frame, columns in iterate_sequence_masks(sequence, masks, "masks"):
-        yield frame, columns | {"track_id": track_of_mask[columns["mask_id"]]}
 
 
 def _check_one_mask_per_track(tracks: Path | str, frame: int, track_ids: NDArray[np.int64]) -> None:

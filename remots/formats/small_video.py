@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from remots.errors import InputError
 from remots.formats.every_frame import fill_frames
-from remots.formats.filled_masks import add_filled_masks
+from remots.formats.filled_masks import add_filled_masks, iterate_masks_with_tracks
 from remots.formats.frames import iterate_images
 from remots.formats.result_folder import ResultFolder
-from remots.formats.results import iterate_masks_with_tracks
 from remots.formats.sequence import Sequence
 from remots.formats.video import VideoWriter, iterate_video, to_rgb
 from remots.masks.rle import Rle

@@ -216,7 +216,9 @@ def test_a_filled_mask_in_a_frame_where_its_track_is_seen_is_refused(folder, cap
         )
         == 2
     )
-    assert "track 1 has two masks in frame 4" in complaint(capsys, "export", folder)
+    assert "filled.parquet: track 1 is seen in frame 4 already; run `remots fill` again" in complaint(
+        capsys, "export", folder
+    )
 
 
 def test_training_reads_no_filled_mask(folder):
