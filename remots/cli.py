@@ -25,7 +25,7 @@ VERBS_BY_STEP = {
     "appearance": ["crop", "initialise", "train", "embed"],
     "short-term tracker": ["warp", "histogram", "threshold-short", "associate", "refine"],
     "merging": ["threshold-merge", "merge"],
-    "results": ["export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay", "excerpt", "report"],
+    "results": ["fill", "export", "evaluate", "tabulate", "tabulate-ablation", "plot", "overlay", "excerpt", "report"],
     "files of others": ["convert", "validate"],
     "to begin": ["new", "get"],
     "help": ["config", "status", "provenance", "completion"],

@@ -369,6 +369,24 @@ class Merge(Section):
     )
 
 
+class Fill(Section):
+    """Fill short gaps of tracks with masks that are carried along the optical flow from both ends."""
+
+    max_gap_frames: int = Field(
+        0, ge=0, description="gaps of up to so many frames are filled where both ends agree; 0: none is"
+    )
+    min_agreement: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="IoU of the masks carried from the two ends; with a lower one, in any frame of it, a gap stays",
+    )
+    min_visible_share: float = Field(
+        0.7, ge=0, le=1, description="share of a filled mask that other masks of the frame must leave"
+    )
+    min_area_px: int = Field(30, ge=1, description="filled masks of which fewer pixels are left are dropped")
+
+
 class Export(Section):
     """Write the tracks in the formats of the benchmarks."""
 
@@ -482,6 +500,7 @@ class Config(Section):
     refine: Refine = Field(default_factory=Refine)
     threshold_merge: ThresholdMerge = Field(default_factory=ThresholdMerge)
     merge: Merge = Field(default_factory=Merge)
+    fill: Fill = Field(default_factory=Fill)
     export: Export = Field(default_factory=Export)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     overlay: Overlay = Field(default_factory=Overlay)

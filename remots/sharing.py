@@ -47,7 +47,13 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
         *("merge", "threshold_merge.json", "sequence.json"),
         *("short_tracklets.parquet", "features_inter.npy", "masks.parquet"),
     ),
-    "mots.txt": ("export", "masks.parquet", "short_tracklets.parquet", "tracks.parquet", "sequence.json"),
+    "filled_masks.parquet": (
+        *("fill", "warp", "masks.parquet", "short_tracklets.parquet", "tracks.parquet", "sequence.json"),
+    ),
+    "mots.txt": (
+        *("export", "filled_masks.parquet"),
+        *("masks.parquet", "short_tracklets.parquet", "tracks.parquet", "sequence.json"),
+    ),
     "evaluation.json": ("evaluate", "truth.parquet", "mots.txt", "sequence.json"),
 }
 

@@ -32,6 +32,7 @@ CHANGES = {
     "associate": {"associate": {"ambiguity_margin": 0.0}},
     "threshold_merge": {"threshold_merge": {"value": 0.3}},
     "merge": {"merge": {"max_gap_frames": 3}},
+    "fill": {"fill": {"max_gap_frames": 2}},
     "export": {"export": {"class_id": 1}},
     "evaluate": {"evaluate": {"class_id": 1}},
 }
@@ -109,6 +110,7 @@ def sources(block: str) -> set[str]:
         *(f"training/{name}" if f"training/{name}" in MADE_FROM else name for name in learnt),
         *(["adapt.training_set"] if learnt else []),
         *(["detections"] if "detections=of_detectors" in block else []),
+        *(["filled_masks.parquet"] if "filled=filled_masks" in block else []),
         *(["detectors"] if "settings=settings_of_detector" in block else []),
     }
 

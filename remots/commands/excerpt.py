@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", required=True, type=Path, help="folder of the sequence under the results")
     parser.add_argument("--truth", type=Path, help="truth.parquet, from remots import-truth, for the identity switches")
     parser.add_argument("--corrections", type=Path, help="corrections.tsv that the merging obeyed")
+    parser.add_argument("--filled", type=Path, help="filled_masks.parquet, from remots fill")
     parser.add_argument("--out", required=True, type=Path, help="excerpt.json to write")
     for section in (Excerpt, Merge, Evaluate):
         add_settings(parser, section)
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     settings, evaluated = read_settings(options, Excerpt), read_settings(options, Evaluate)
-    folder = ResultFolder(options.folder)
+    folder = ResultFolder(options.folder, options.filled)
     size = (settings.video_frames, settings.video_height_px, settings.video_kb)
     with atomic_output(options.out) as temporary, Thumbnails(folder) as thumbnails:
         sections: dict[str, Any] = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.formats.atomic import atomic_outputs
 from remots.formats.coco_video import CocoVideoWriter
+from remots.formats.filled_masks import add_filled_masks
 from remots.formats.mots_text import CLASS_NAMES, MotsTextWriter, mots_object_ids
 from remots.formats.results import iterate_tracked_frames
 from remots.formats.sequence import read_sequence
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--coco", "COCO video JSON to write"),
     ):
         parser.add_argument(flag, type=Path, required=True, help=described)
+    parser.add_argument("--filled", type=Path, help="filled_masks.parquet, from remots fill")
     add_settings(parser, Export)
 
 
@@ -41,7 +43,8 @@ def run(options: argparse.Namespace) -> None:
     class_id = read_settings(options, Export).class_id
     sequence = read_sequence(options.sequence)
     size = (sequence.height_px, sequence.width_px)
-    frames = iterate_tracked_frames(sequence, options.masks, options.short_tracklets, options.tracks)
+    tracked = iterate_tracked_frames(sequence, options.masks, options.short_tracklets, options.tracks)
+    frames = add_filled_masks(tracked, sequence, options.filled)
     with (
         atomic_outputs(options.mots, options.kitti, options.coco) as (mots_path, kitti_path, coco_path),
         MotsTextWriter(mots_path, *size, first_frame_number=1) as mots,

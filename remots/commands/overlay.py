@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", required=True, type=Path, help="masks.parquet, from remots fuse")
     parser.add_argument("--short-tracklets", required=True, type=Path, help="from remots associate")
     parser.add_argument("--tracks", required=True, type=Path, help="tracks.parquet, from remots merge")
+    parser.add_argument("--filled", type=Path, help="filled_masks.parquet, from remots fill")
     parser.add_argument("--out", required=True, type=Path, help="video to write (H.264 in .mp4)")
     add_settings(parser, Overlay)
 
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     settings = read_settings(options, Overlay)
     sequence = read_sequence(options.sequence)
-    frames = iterate_tracked_images(sequence, options.masks, options.short_tracklets, options.tracks)
+    frames = iterate_tracked_images(sequence, options.masks, options.short_tracklets, options.tracks, options.filled)
     trails = Trails(settings.trail_frames)
     seen: set[int] = set()
     with atomic_output(options.out) as temporary, VideoWriter(temporary, sequence.fps, crf=20) as video:

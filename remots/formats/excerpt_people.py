@@ -10,6 +10,7 @@ from remots.errors import InputError
 from remots.evaluation.identity_switches import IdentitySwitch, find_identity_switches
 from remots.evaluation.metrics import match_frames
 from remots.formats.data_uris import Thumbnails
+from remots.formats.filled_masks import read_filled_frames
 from remots.formats.merging_files import Tracklets, read_tracklets
 from remots.formats.result_folder import ResultFolder
 from remots.formats.statistics_files import read_threshold
@@ -17,13 +18,14 @@ from remots.formats.tables import read_table
 from remots.formats.tracks_and_truth import iterate_tracks_and_truth
 from remots.merging.evidence import Evidence
 from remots.report.close_calls import CloseCall, find_apart_calls, find_merged_calls
-from remots.report.timeline import draw_timeline
+from remots.report.timeline import draw_timeline, find_runs
 from remots.report.tracked_masks import TrackedMasks, choose_masks, choose_tracks
 from remots.settings import Merge
 from remots.statistics.displacements import PlaceBonus
 from remots.statistics.mixture import place_weight, sized_looks
 from remots.statistics.thresholds import Threshold
 
+NO_FRAMES = np.zeros(0, np.int64)
 MAX_SWITCHES = 200
 MAX_SWITCHES_WITH_PICTURES = 12
 _MERGING = ("features_inter.npy", "threshold_merge.json", "merges.parquet")
@@ -43,10 +45,12 @@ def describe_tracks(folder: ResultFolder, thumbnails: Thumbnails, n_tracks: int,
     -------
     dict
         ``tracks``, a dictionary each: ``id``, ``first``, ``last``, ``n_masks``, ``runs``, ``joins``, ``tracklets`` (in
-        the order of time), ``pictures``. ``n_tracks_left_out``, how many further tracks there are.
+        the order of time), ``pictures``, and ``filled``, the stretches of frames with a filled mask.
+        ``n_tracks_left_out``, how many further tracks there are.
     """
     masks = folder.masks
     chosen = choose_tracks(masks, n_tracks)
+    filled = read_filled_frames(folder.filled)
     described = []
     for row in draw_timeline(masks, chosen, folder.sequence.n_frames):
         own = masks.of_track(row.track_id)
@@ -57,6 +61,7 @@ def describe_tracks(folder: ResultFolder, thumbnails: Thumbnails, n_tracks: int,
             "n_masks": row.n_masks,
             "runs": row.runs,
             "joins": row.joins,
+            "filled": find_runs(filled.get(row.track_id, NO_FRAMES), folder.sequence.n_frames),
             "tracklets": list(dict.fromkeys(map(folder.name_tracklet, masks.tracklet_ids[own].tolist()))),
             "pictures": thumbnails.of(choose_masks(masks, own, n_pictures)),
         }
@@ -213,6 +218,10 @@ def describe_switches(
 
 def _masks_of_switch(switch: IdentitySwitch, masks: TrackedMasks) -> list[int]:
     places = ((switch.last_frame, switch.track_before), (switch.frame, switch.track_after))
-    return [
-        int(np.flatnonzero((masks.frames == frame) & (masks.track_ids == track_id))[0]) for frame, track_id in places
-    ]
+    return [_nearest_mask(masks, track_id, frame) for frame, track_id in places]
+
+
+def _nearest_mask(masks: TrackedMasks, track_id: int, frame: int) -> int:
+    """Give a track's mask in a frame, or the one nearest in time: of a filled mask there is no picture."""
+    own = masks.of_track(track_id)
+    return int(own[np.argmin(np.abs(masks.frames[own] - frame))])

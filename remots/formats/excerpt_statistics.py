@@ -8,8 +8,10 @@ import pandas as pd
 
 from remots.errors import InputError
 from remots.formats.data_uris import to_uri
+from remots.formats.filled_masks import FILLED_MASKS
 from remots.formats.result_folder import ResultFolder
 from remots.formats.statistics_files import read_histograms, read_threshold
+from remots.formats.tables import count_rows
 from remots.report.figures import Kind, draw_threshold, populations_of
 from remots.report.themed_svg import to_themed_svg
 from remots.report.threshold_words import describe_threshold
@@ -71,11 +73,12 @@ def _read_curve(path: Path) -> pd.DataFrame:
 
 
 def describe_counts(folder: ResultFolder) -> dict[str, int]:
-    """Count masks, short tracklets and tracks of a sequence, and masks without a track."""
+    """Count masks, short tracklets and tracks of a sequence, masks without a track, and filled masks."""
     masks = folder.masks
     return {
         "masks": len(masks.frames),
         "tracklets": len(np.unique(masks.tracklet_ids)),
         "tracks": len(np.unique(masks.track_ids[masks.track_ids >= 0])),
         "without_track": int(np.count_nonzero(masks.track_ids < 0)),
+        "filled": count_rows(folder.filled, FILLED_MASKS) if folder.filled else 0,
     }

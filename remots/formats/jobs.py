@@ -42,6 +42,8 @@ FUSE = _job("fuse", "fuse", "masks.parquet")
 IMPORT_TRACKLETS = _job("fuse", "import_tracklets", "masks.parquet", "given_tracklets.parquet")
 ASSOCIATE = _job("associate", "associate", "short_tracklets.parquet", "short_tracklets.json")
 REFINE = _job("associate", "refine", "short_tracklets.parquet", "short_tracklets.json")
+FILL = _job("results", "fill", "filled_masks.parquet")
+EXPORT = _job("results", "export", "mots.txt", "kitti_mots.txt", "coco_video.json")
 EVALUATE = _job("results", "evaluate", "evaluation.json")
 AFTER_FUSION = (
     CROP,
@@ -56,7 +58,7 @@ AFTER_FUSION = (
     _job("merge", "histogram_inter", "histograms_inter.npz"),
     _job("merge", "threshold_merge", "threshold_merge.json"),
     _job("merge", "merge", "tracks.parquet", "merges.parquet"),
-    _job("results", "export", "mots.txt", "kitti_mots.txt", "coco_video.json"),
+    EXPORT,
     _job("pictures", "plot_threshold_short", "figures/threshold_short.png", "figures/threshold_short.svg"),
     _job("pictures", "plot_threshold_merge", "figures/threshold_merge.png", "figures/threshold_merge.svg"),
     _job("pictures", "overlay", "overlay.mp4"),
@@ -77,7 +79,7 @@ def jobs_of_sequence(row: SampleRow, config: Config) -> list[Job]:
     ----------
     row : SampleRow
     config : Config
-        Says which detectors are networks.
+        Says which detectors are networks, and whether gaps are filled.
 
     Returns
     -------
@@ -87,6 +89,8 @@ def jobs_of_sequence(row: SampleRow, config: Config) -> list[Job]:
     if row.split == "train":
         return [PROBE, *truth, CROP]
     jobs = [PROBE, *_detections(row, config), *truth, FUSE, *AFTER_FUSION, *([EVALUATE] if truth else [])]
+    if config.fill.max_gap_frames:
+        jobs.insert(jobs.index(EXPORT), FILL)
     return [INSTEAD.get(job, job) for job in jobs] if row.tracklets else jobs
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remots.formats.every_frame import fill_frames
+from remots.formats.filled_masks import add_filled_masks, iterate_masks_with_tracks
 from remots.formats.frames import iterate_images
 from remots.formats.results import read_track_of_mask
 from remots.formats.sequence import Sequence
-from remots.formats.sequence_masks import iterate_sequence_masks
 from remots.formats.tables import count_rows
 from remots.masks.rle import Rle
 
@@ -26,7 +26,11 @@ class TrackedImage(NamedTuple):
 
 
 def iterate_tracked_images(
-    sequence: Sequence, masks: Path | str, short_tracklets: Path | str, tracks: Path | str
+    sequence: Sequence,
+    masks: Path | str,
+    short_tracklets: Path | str,
+    tracks: Path | str,
+    filled: Path | None = None,
 ) -> Iterator[TrackedImage]:
     """Read a result together with its images, one frame at a time.
 
@@ -36,6 +40,8 @@ def iterate_tracked_images(
         Where the images are.
     masks, short_tracklets, tracks : Path
         The tables of the result.
+    filled : Path, optional
+        Its table of filled masks.
 
     Yields
     ------
@@ -49,8 +55,9 @@ def iterate_tracked_images(
     """
     size = (sequence.height_px, sequence.width_px)
     track_of_mask = read_track_of_mask(short_tracklets, tracks, count_rows(masks, "masks"))
-    no_rows = {"mask_id": np.zeros(0, dtype=np.int64), "rle": np.zeros(0, dtype=object)}
-    rows = fill_frames(iterate_sequence_masks(sequence, masks, "masks"), sequence, no_rows)
+    no_rows = {"track_id": np.zeros(0, dtype=np.int64), "rle": np.zeros(0, dtype=object)}
+    found = add_filled_masks(iterate_masks_with_tracks(sequence, masks, track_of_mask), sequence, filled)
+    rows = fill_frames(found, sequence, no_rows)
     for (frame, image), columns in zip(iterate_images(sequence), rows, strict=True):
         found_masks = [Rle(size=size, counts=counts) for counts in columns["rle"]]
-        yield TrackedImage(frame, image, found_masks, track_of_mask[columns["mask_id"]])
+        yield TrackedImage(frame, image, found_masks, columns["track_id"])

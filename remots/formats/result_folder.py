@@ -26,6 +26,8 @@ class ResultFolder:
     ----------
     path : Path
         For instance ``results/street``; its files bear the names of ARCHITECTURE.md.
+    filled : Path, optional
+        Its table of filled masks; without one, gaps stay gaps.
 
     Raises
     ------
@@ -34,6 +36,7 @@ class ResultFolder:
     """
 
     path: Path
+    filled: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.path.is_dir():

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from remots.errors import InputError
 from remots.formats.every_frame import fill_frames
+from remots.formats.filled_masks import add_filled_masks, iterate_masks_with_tracks
 from remots.formats.frames import iterate_images
 from remots.formats.result_folder import ResultFolder
 from remots.formats.sequence import Sequence
-from remots.formats.sequence_masks import iterate_sequence_masks
 from remots.formats.video import VideoWriter, iterate_video, to_rgb
 from remots.masks.rle import Rle
 from remots.progress import track
@@ -86,14 +86,15 @@ def write_small_video(
 
 
 def _draw_frames(folder: ResultFolder, plan: ClipPlan, height_px: int) -> Iterator[NDArray[np.uint8]]:
-    sequence, track_ids = folder.sequence, folder.masks.track_ids
+    sequence = folder.sequence
     size = (sequence.height_px, sequence.width_px)
-    nothing = {"mask_id": np.zeros(0, np.int64), "rle": np.zeros(0, object)}
-    rows = fill_frames(iterate_sequence_masks(sequence, folder.file("masks.parquet"), "masks"), sequence, nothing)
+    nothing = {"track_id": np.zeros(0, np.int64), "rle": np.zeros(0, object)}
+    found = iterate_masks_with_tracks(sequence, folder.file("masks.parquet"), folder.masks.track_ids)
+    rows = fill_frames(add_filled_masks(found, sequence, folder.filled), sequence, nothing)
     images = iterate_chosen_images(sequence, plan.frames)
     chosen, trails = set(plan.frames), Trails(round(sequence.fps))
     for frame, columns in zip(range(sequence.first_frame, plan.frames[-1] + 1), rows, strict=False):
-        ids = track_ids[columns["mask_id"]]
+        ids = columns["track_id"]
         if frame in chosen:
             masks = [Rle(size=size, counts=counts) for counts in columns["rle"]]
             trails.append(frame, ids, masks)

@@ -7,6 +7,7 @@ import numpy as np
 
 from remots.evaluation.metrics import LabelledMasks
 from remots.formats.every_frame import fill_frames
+from remots.formats.filled_masks import add_filled_masks
 from remots.formats.result_folder import ResultFolder
 from remots.formats.results import iterate_tracked_frames
 from remots.formats.sequence_masks import iterate_sequence_masks
@@ -55,6 +56,7 @@ def _iterate_truth(folder: ResultFolder, path: Path, size: tuple[int, int]) -> I
 def _iterate_tracks(
     folder: ResultFolder, tables: list[Path], size: tuple[int, int], class_id: int
 ) -> Iterator[tuple[int, LabelledMasks]]:
-    for frame, columns in iterate_tracked_frames(folder.sequence, *tables):
+    tracked = iterate_tracked_frames(folder.sequence, *tables)
+    for frame, columns in add_filled_masks(tracked, folder.sequence, folder.filled):
         masks = [Rle(size=size, counts=counts) for counts in columns["rle"]]
         yield frame, LabelledMasks(columns["track_id"], [class_id] * len(masks), masks)

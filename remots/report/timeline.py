@@ -63,8 +63,24 @@ def draw_timeline(masks: TrackedMasks, track_ids: list[int], n_frames: int) -> l
     return rows
 
 
+def find_runs(frames: NDArray[np.int64], n_frames: int) -> list[tuple[int, int]]:
+    """Put frames together that lie one after the other, or nearer than a thousandth of the sequence.
+
+    Parameters
+    ----------
+    frames : ndarray of int64, shape (n,), rising
+    n_frames : int
+        Length of the sequence.
+
+    Returns
+    -------
+    list of (int, int)
+        First and last frame of each stretch.
+    """
+    return _runs(frames, n_frames / MAX_COLUMNS)
+
+
 def _runs(frames: NDArray[np.int64], column_frames: float) -> list[tuple[int, int]]:
-    """Put frames together that lie one after the other, or nearer than a column."""
     breaks = np.flatnonzero(np.diff(frames) > max(1.0, column_frames))
     starts, ends = np.concatenate([[0], breaks + 1]), np.concatenate([breaks, [len(frames) - 1]])
     return list(zip(frames[starts].tolist(), frames[ends].tolist(), strict=True)) if len(frames) else []

@@ -3,6 +3,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from remots.cli import main
@@ -75,6 +76,22 @@ def test_a_threshold_set_by_hand_moves_what_is_close(folder):
             assert (call["earlier"]["last"], call["later"]["first"]) == (3, 6)
             assert call["earlier"]["tracklet"] != call["later"]["tracklet"]
             assert (call["earlier"]["track"] == call["later"]["track"]) == (side == "merged")
+
+
+def test_filled_masks_are_drawn_counted_and_marked_in_the_timeline(folder):
+    before = excerpt(folder)
+    tables = {name: f"{name}.parquet" for name in ("masks", "tracks")} | {"short_tracklets": "short_tracklets.parquet"}
+    flags = ["--max-gap-frames", "2", "--min-agreement", "0.1"]
+    assert run_verb(folder, "fill", *flags, **tables, sequence="sequence.json", out="filled_masks.parquet") == 0
+    after = excerpt(folder, "--filled", str(folder / "filled_masks.parquet"))
+    n_filled = len(pd.read_parquet(folder / "filled_masks.parquet"))
+    assert n_filled
+    assert (before["counts"]["filled"], after["counts"]["filled"]) == (0, n_filled)
+    assert after["counts"]["masks"] == before["counts"]["masks"]
+    assert sum(last - first + 1 for track in after["tracks"] for first, last in track["filled"]) == n_filled
+    assert {tuple(run) for track in after["tracks"] for run in track["filled"]} == {(4, 5)}
+    assert all(track["filled"] == [] for track in before["tracks"])
+    assert after["video"]["data"] != before["video"]["data"]
 
 
 def test_settings_bound_what_is_shown(folder):

@@ -45,6 +45,12 @@ class RecordedChain(Chain):
     def place(self, word):
         return str(self.folder / word[1:]) if word.startswith("@") else word
 
+    def fill(self):
+        """Gaps of tracks, which are left as they are by default."""
+        tables = ["--masks", "@masks.parquet", "--short-tracklets", "@short_tracklets.parquet"]
+        words = ["--sequence", "@sequence.json", *tables, "--tracks", "@tracks.parquet", "--max-gap-frames", "3"]
+        self.call("fill", *words, "--out", "@filled_masks.parquet")
+
     def use_the_files_of_others(self):
         """What begins with the tracks of another tracker, or with no more than a video."""
         given, features = ["--tracklets", "@given.parquet"], ["--features", "@features_inter.npy"]
@@ -73,6 +79,7 @@ def chain(tmp_path_factory):
         chain.masks("--n-people", "4", "--n-frames", "10")
         chain.track()
         chain.report()
+        chain.fill()
         chain.call("join", "@a.parquet", "--out", "@joined.parquet")
         chain.use_the_files_of_others()
         (chain.folder / "plaza").mkdir()

@@ -146,3 +146,20 @@ def test_an_added_target_runs_alone_and_the_table_is_made_again(finished: Workpl
     finished.run()
     assert finished.rules_to_run() == {}
     assert "market" in (finished.folder / "results" / "metrics.md").read_text()
+
+
+def test_gaps_are_filled_where_it_is_asked_for_and_then_only_the_results_are_made_again(finished: Workplace) -> None:
+    finished.config["fill"] = {"max_gap_frames": 3}
+    finished.write()
+    assert set(finished.rules_to_run()) == {"fill"} | AFTER_MERGE
+    finished.run()
+    assert finished.rules_to_run() == {}
+    folder = finished.folder / "results" / "plaza"
+    filled = pd.read_parquet(folder / "filled_masks.parquet")
+    found = pd.read_parquet(folder / "masks.parquet")
+    assert len((folder / "mots.txt").read_text().splitlines()) == len(filled) + len(found)
+    excerpt = json.loads((folder / "excerpt.json").read_text())
+    assert excerpt["counts"]["filled"] == len(filled)
+    del finished.config["fill"]
+    finished.write()
+    assert set(finished.rules_to_run()) == AFTER_MERGE

@@ -32,8 +32,12 @@ def status(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_jobs_of_status_are_those_of_the_rules_with_their_outputs_and_logs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("max_gap_frames", [0, 2])
+def test_the_jobs_of_status_are_those_of_the_rules_with_their_outputs_and_logs(
+    tmp_path: Path, max_gap_frames: int
+) -> None:
     workplace = Workplace(tmp_path)
+    workplace.config["fill"] = {"max_gap_frames": max_gap_frames}
     workplace.sheet = SHEET
     workplace.write()
     for name in ["video.mp4", "other.mp4", "truth.txt", "detections_b.json"]:

@@ -7,6 +7,7 @@ rule export:
         masks=of_sequence("masks.parquet"),
         short_tracklets=of_sequence("short_tracklets.parquet"),
         tracks=of_sequence("tracks.parquet"),
+        filled=filled_masks,
     output:
         mots=per_sequence("mots.txt"),
         kitti=per_sequence("kitti_mots.txt"),
@@ -22,10 +23,11 @@ rule export:
         runtime=minutes("export"),
     params:
         settings=flags("export"),
+        filled=flag_of_filled_masks,
         code=code("export"),
     shell:
         "python -m remots export --sequence {input.sequence:q} --masks {input.masks:q}"
-        " --short-tracklets {input.short_tracklets:q} --tracks {input.tracks:q}"
+        " --short-tracklets {input.short_tracklets:q} --tracks {input.tracks:q} {params.filled}"
         " --mots {output.mots:q} --kitti {output.kitti:q} --coco {output.coco:q} {params.settings} 2> {log:q}"
 
 

@@ -54,6 +54,7 @@ rule overlay:
         masks=of_sequence("masks.parquet"),
         short_tracklets=of_sequence("short_tracklets.parquet"),
         tracks=of_sequence("tracks.parquet"),
+        filled=filled_masks,
     output:
         report(per_sequence("overlay.mp4"), category="Tracks", subcategory="{sequence}"),
     log:
@@ -67,10 +68,11 @@ rule overlay:
         runtime=minutes("overlay"),
     params:
         settings=flags("overlay"),
+        filled=flag_of_filled_masks,
         code=code("overlay"),
     shell:
         "python -m remots overlay --sequence {input.sequence:q} --masks {input.masks:q}"
-        " --short-tracklets {input.short_tracklets:q} --tracks {input.tracks:q} --out {output:q}"
+        " --short-tracklets {input.short_tracklets:q} --tracks {input.tracks:q} {params.filled} --out {output:q}"
         " {params.settings} 2> {log:q}"
 
 
@@ -79,6 +81,7 @@ rule excerpt:
         frames=sample_of("frames"),
         truth=truth_to_compare,
         corrections=corrections_of,
+        filled=filled_masks,
         results=[
             f"{RESULTS}/{{sequence}}/{name}"
             for name in [
@@ -112,11 +115,12 @@ rule excerpt:
         folder=lambda wildcards, output: Path(output[0]).parent,
         truth=lambda wildcards, input: f"--truth {shlex.quote(input.truth)}" if input.truth else "",
         corrections=flag_of_corrections,
+        filled=flag_of_filled_masks,
         settings=flags_of_run("excerpt", "merge", "evaluate"),
         code=code("excerpt"),
     shell:
-        "python -m remots excerpt --folder {params.folder:q} {params.truth} {params.corrections} --out {output:q}"
-        " {params.settings} 2> {log:q}"
+        "python -m remots excerpt --folder {params.folder:q} {params.truth} {params.corrections} {params.filled}"
+        " --out {output:q} {params.settings} 2> {log:q}"
 
 
 rule report:

@@ -43,6 +43,7 @@ NEEDS = {
     "merge": Need(1500, 10, 0, 0.005),
     "import_tracklets": Need(1000, 10, 0, 0.005),
     "refine": Need(1000, 10, 0, 0.005),
+    "fill": Need(1500, 10, 1.0, 0.005),
     "export": Need(1000, 2, 0, 0.005),
     "evaluate": Need(1500, 10, 0, 0.02),
     "plot": Need(1000),

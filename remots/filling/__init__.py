@@ -1,0 +1,1 @@
+"""Filling short gaps of merged tracks; not of the paper."""
