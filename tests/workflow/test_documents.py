@@ -77,6 +77,7 @@ NOT_RUN = [
     NotRun("snakemake .*--sdm conda", "makes environments; tests/environments has a stand-in for conda", planned),
     NotRun("PIP_CONSTRAINT=.* snakemake", "as above", planned),
     NotRun("snakemake --cores 4 --config sequences=", "what follows runs for my_video.mp4", up_to_its_own_step),
+    NotRun("snakemake --cores 4 --config fill=", "tests/workflow/test_reruns.py fills gaps", planned),
     NotRun("snakemake --profile", "needs a cluster, or all of the machine; tests/cluster runs both", planned),
     NotRun(
         "(mkdir -p|for chunk in|awk .*) *chunks",

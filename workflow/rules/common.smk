@@ -81,6 +81,8 @@ SPLIT = [name for name in TARGETS if SAMPLES[name].detection_jobs > 1]
 # Every variant of the config by the folder that it has under the results, "ablation/GROUP/VARIANT/"; the config itself
 # has no folder of its own and stands first.
 VARIANTS = {"": SETTINGS} | {f"ablation/{name}/": changed for name, changed in ABLATION.items()}
+# Whether gaps are filled in any of them; else rules need not ask for each job.
+FILLS = any(settings.fill.max_gap_frames for settings in VARIANTS.values())
 
 
 def any_of(names):
@@ -272,6 +274,19 @@ def corrections_of(wildcards):
 def flag_of_corrections(wildcards, input):
     """The corrections as a flag of `merge`."""
     return f"--corrections {shlex.quote(str(input.corrections))}" if input.corrections else ""
+
+
+def filled_masks(wildcards):
+    """The filled masks of a sequence, as an input; nothing where gaps are not filled."""
+    variant = getattr(wildcards, "variant", "")  # the report is of the config itself
+    if not VARIANTS[variant].fill.max_gap_frames:
+        return []
+    return f"{home(variant, 'filled_masks.parquet')}{wildcards.sequence}/filled_masks.parquet"
+
+
+def flag_of_filled_masks(wildcards, input):
+    """The filled masks as a flag of the verbs that write or draw tracks."""
+    return f"--filled {shlex.quote(str(input.filled))}" if input.filled else ""
 
 
 def masks_to_crop(wildcards):

@@ -7,7 +7,7 @@ rule export:
         masks=of_sequence("masks.parquet"),
         short_tracklets=of_sequence("short_tracklets.parquet"),
         tracks=of_sequence("tracks.parquet"),
-        filled=filled_masks,
+        filled=filled_masks if FILLS else [],
     output:
         mots=per_sequence("mots.txt"),
         kitti=per_sequence("kitti_mots.txt"),
@@ -23,7 +23,7 @@ rule export:
         runtime=minutes("export"),
     params:
         settings=flags("export"),
-        filled=flag_of_filled_masks,
+        filled=flag_of_filled_masks if FILLS else "",
         code=code("export"),
     shell:
         "python -m remots export --sequence {input.sequence:q} --masks {input.masks:q}"

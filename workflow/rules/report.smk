@@ -54,7 +54,7 @@ rule overlay:
         masks=of_sequence("masks.parquet"),
         short_tracklets=of_sequence("short_tracklets.parquet"),
         tracks=of_sequence("tracks.parquet"),
-        filled=filled_masks,
+        filled=filled_masks if FILLS else [],
     output:
         report(per_sequence("overlay.mp4"), category="Tracks", subcategory="{sequence}"),
     log:
@@ -68,7 +68,7 @@ rule overlay:
         runtime=minutes("overlay"),
     params:
         settings=flags("overlay"),
-        filled=flag_of_filled_masks,
+        filled=flag_of_filled_masks if FILLS else "",
         code=code("overlay"),
     shell:
         "python -m remots overlay --sequence {input.sequence:q} --masks {input.masks:q}"
@@ -81,7 +81,7 @@ rule excerpt:
         frames=sample_of("frames"),
         truth=truth_to_compare,
         corrections=corrections_of,
-        filled=filled_masks,
+        filled=filled_masks if FILLS else [],
         results=[
             f"{RESULTS}/{{sequence}}/{name}"
             for name in [
@@ -115,7 +115,7 @@ rule excerpt:
         folder=lambda wildcards, output: Path(output[0]).parent,
         truth=lambda wildcards, input: f"--truth {shlex.quote(input.truth)}" if input.truth else "",
         corrections=flag_of_corrections,
-        filled=flag_of_filled_masks,
+        filled=flag_of_filled_masks if FILLS else "",
         settings=flags_of_run("excerpt", "merge", "evaluate"),
         code=code("excerpt"),
     shell:
