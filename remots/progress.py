@@ -4,9 +4,10 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+Frame = TypeVar("Frame", bound=tuple[Any, ...])
 
 logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 10.0
@@ -31,22 +32,51 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
+    yield from _show(enumerate(items), description, total)
+
+
+def track_frames(frames: Iterable[Frame], description: str, numbers: range) -> Iterator[Frame]:
+    """Do as `track` does where frames without masks are left out: a frame's number says how far the work is.
+
+    Parameters
+    ----------
+    frames : iterable of tuple
+        The frame's number stands first.
+    description : str
+        What is done.
+    numbers : range
+        The numbers of all frames.
+
+    Yields
+    ------
+    tuple
+        The frames, unchanged and in order.
+    """
+    yield from _show(((frame[0] - numbers.start, frame) for frame in frames), description, len(numbers))
+
+
+def _show(items: Iterable[tuple[int, Item]], description: str, total: int | None) -> Iterator[Item]:
+    """Show how far the work is; with each item comes how much was done before it."""
     if sys.stderr.isatty() and logger.isEnabledFor(logging.INFO):  # without --quiet
         yield from _bar(items, description, total)
     else:
         yield from _lines(items, description, total)
 
 
-def _bar(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+def _bar(items: Iterable[tuple[int, Item]], description: str, total: int | None) -> Iterator[Item]:
     from rich.console import Console
-    from rich.progress import track as rich_track
+    from rich.progress import Progress
 
-    yield from rich_track(items, description, total=total, console=Console(stderr=True), transient=True)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=total)
+        for n_done, item in items:
+            progress.update(task, completed=n_done)
+            yield item
 
 
-def _lines(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+def _lines(items: Iterable[tuple[int, Item]], description: str, total: int | None) -> Iterator[Item]:
     started = last_line = time.monotonic()
-    for n_done, item in enumerate(items):
+    for n_done, item in items:
         now = time.monotonic()
         if now - last_line >= SECONDS_BETWEEN_LINES:
             logger.info(progress_line(description, n_done, total, now - started))

@@ -21,6 +21,17 @@ def test_a_long_work_writes_a_line_now_and_then_with_the_time_left(
     ]
 
 
+def test_a_frame_s_number_says_how_far_the_work_is_where_frames_without_masks_are_left_out(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(0, 4000, 5))  # a clock by which each frame that has masks takes five seconds
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(seconds)))
+    frames = [(101, "a"), (106, "b"), (111, "c"), (116, "d")]  # of 101 to 120
+    with caplog.at_level(logging.INFO):
+        assert list(progress.track_frames(iter(frames), "fuse plaza", range(101, 121))) == frames
+    assert caplog.messages == ["fuse plaza: 5 of 20, 30 s left", "fuse plaza: 15 of 20, 7 s left"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

@@ -20,7 +20,7 @@ from remots.formats.atomic import atomic_output
 from remots.formats.masked_images import iterate_masked_images
 from remots.formats.sequence import read_sequence
 from remots.formats.tables import detect_mask_kind
-from remots.progress import track
+from remots.progress import track_frames
 from remots.settings import Crop
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> None:
     size = (settings.crop_height_px, settings.crop_width_px)
     frames = iterate_masked_images(sequence, options.masks, detect_mask_kind(options.masks))
     with atomic_output(options.out) as temporary, ArrayWriter(temporary, (*size, CROP_CHANNELS), np.uint8) as writer:
-        for frame, image, masks in track(frames, f"crop {sequence.sequence}"):
+        numbers = range(sequence.first_frame, sequence.last_frame + 1)
+        for frame, image, masks in track_frames(frames, f"crop {sequence.sequence}", numbers):
             try:
                 writer.append(cut_crops(image, masks, *size))
             except ValueError as error:

@@ -18,7 +18,7 @@ from remots.formats.filled_masks import add_filled_masks
 from remots.formats.mots_text import CLASS_NAMES, MotsTextWriter, mots_object_ids
 from remots.formats.results import iterate_tracked_frames
 from remots.formats.sequence import read_sequence
-from remots.progress import track
+from remots.progress import track_frames
 from remots.settings import Export
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> None:
         MotsTextWriter(kitti_path, *size, first_frame_number=0) as kitti,
         CocoVideoWriter(sequence, CLASS_NAMES.get(class_id, f"class {class_id}")) as coco,
     ):
-        for frame, columns in track(frames, f"export {sequence.sequence}"):
+        numbers = range(sequence.first_frame, sequence.last_frame + 1)
+        for frame, columns in track_frames(frames, f"export {sequence.sequence}", numbers):
             object_ids = mots_object_ids(class_id, columns["track_id"])
             mots.append(frame, object_ids, class_id, columns["rle"])
             kitti.append(frame, object_ids, class_id, columns["rle"])

@@ -19,7 +19,7 @@ from remots.formats.pooled_detections import iterate_pooled_frames
 from remots.formats.sequence import read_sequence
 from remots.formats.tables import TableWriter, describe_frames, geometry_columns
 from remots.masks.fusion import fuse_masks
-from remots.progress import track
+from remots.progress import track_frames
 from remots.settings import Fuse
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> None:
     n_detections = n_masks = 0
     with atomic_output(options.out) as temporary, TableWriter(temporary, "masks", describe_frames(sequence)) as writer:
         frames = iterate_pooled_frames(options.detections, sequence, settings.min_score)
-        for frame, detections in track(frames, f"fuse {sequence.sequence}"):
+        numbers = range(sequence.first_frame, sequence.last_frame + 1)
+        for frame, detections in track_frames(frames, f"fuse {sequence.sequence}", numbers):
             fused = _fuse_frame(detections, settings)
             n_detections += len(detections["mask"])
             writer.append(
