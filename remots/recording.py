@@ -42,6 +42,7 @@ LEFT_OUT = (
     "checkpoint_seconds",
 )  # they change no result, or stand elsewhere
 NOT_READ_WHOLE = ("default", "out_dir")  # folders
+RESULTS_OF_SEQUENCE = "folder"
 FILES_BY_NAME = ("model", "weights")  # settings that may name a file
 GIT_SECONDS = 10
 
@@ -79,6 +80,10 @@ def _paths(name: str, value: Any) -> list[Path]:
     """Give the files and folders that a flag names."""
     if name in FILES_BY_NAME and isinstance(value, str):
         return [Path(value)] if Path(value).is_file() else []
+    if name == RESULTS_OF_SEQUENCE:
+        from remots.formats.result_folder import ResultFolder  # pandas takes long to import; who reads this has it
+
+        return ResultFolder(value).files_read
     candidates = value if isinstance(value, list) else [value]
     return [path for path in candidates if isinstance(path, Path) and path.exists()]
 

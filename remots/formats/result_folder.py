@@ -15,6 +15,22 @@ from remots.formats.tracking_files import read_short_tracklets
 from remots.merging.corrections import PartName, split_tracklets
 from remots.report.tracked_masks import TrackedMasks
 
+# What is read of a folder, by whatever tells of a sequence.
+RESULTS_READ = (
+    "sequence.json",
+    "masks.parquet",
+    "crops.npy",
+    "training_intra.csv",
+    "histograms_intra.npz",
+    "threshold_short.json",
+    "short_tracklets.parquet",
+    "training_inter.csv",
+    "features_inter.npy",
+    "histograms_inter.npz",
+    "threshold_merge.json",
+    "merges.parquet",
+    "tracks.parquet",
+)
 _BOX = ["left_px", "top_px", "width_px", "height_px"]
 
 
@@ -45,6 +61,11 @@ class ResultFolder:
     def file(self, name: str) -> Path:
         """Give the path of a file by its name."""
         return self.path / name
+
+    @property
+    def files_read(self) -> list[Path]:
+        """Those of its files that are there and that are read: figures and logs beside them count for nothing."""
+        return [self.file(name) for name in RESULTS_READ if self.has(name)]
 
     def has(self, *names: str) -> bool:
         """Tell whether all of these files are there."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
 import signal
@@ -170,15 +169,6 @@ def is_training(process: int, workplace: Workplace) -> bool:
         return words[1:4] == [b"-m", b"remots", b"train"] and (place / "cwd").resolve() == workplace.folder
     except OSError:
         return False
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """The digest of every result below a folder: everything but what tells of the run itself."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {"logs", "benchmarks"} & set(path.relative_to(folder).parts)
-    }
 
 
 def device(log: Path) -> str:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.cluster.conftest import ENCODER, Cluster, ClusterWorkplace, digests, wait_until
+from tests.cluster.conftest import ENCODER, Cluster, ClusterWorkplace, wait_until
+from tests.workflow.conftest import digests
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

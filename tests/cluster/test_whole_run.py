@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.cluster.conftest import Cluster, ClusterWorkplace, Run, device, digests
+from tests.cluster.conftest import Cluster, ClusterWorkplace, Run, device
+from tests.workflow.conftest import digests
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -8,6 +8,8 @@ import pytest
 
 from remots.cli import main
 from remots.formats.excerpt_file import SECTIONS, read_excerpt
+from remots.formats.records import read_record
+from remots.formats.result_folder import RESULTS_READ
 from tests.commands.walkers import N_FRAMES, complaint, run_until, run_verb, write_masks, write_walkers
 
 
@@ -57,6 +59,18 @@ def test_two_runs_give_the_same_bytes(folder):
     before = (folder / "out" / "excerpt.json").read_bytes()
     excerpt(folder)
     assert (folder / "out" / "excerpt.json").read_bytes() == before
+
+
+def test_its_record_names_the_results_it_reads_and_nothing_beside_them(folder):
+    excerpt(folder)
+    before = read_record(folder / "out" / "excerpt.json")
+    assert [one["path"] for one in before["inputs"]["folder"]] == [
+        f"../{name}" for name in RESULTS_READ if (folder / name).exists()
+    ]
+    (folder / "figures").mkdir()
+    (folder / "figures" / "merge.png").write_bytes(b"drawn later")
+    excerpt(folder)
+    assert read_record(folder / "out" / "excerpt.json") == before
 
 
 def test_a_threshold_set_by_hand_moves_what_is_close(folder):

@@ -20,14 +20,14 @@ def side(tracklet, track):
 
 def excerpt(name="street", **changes):
     call = {"similarity": 0.61, "gap_frames": 4, "earlier": side("3", 1), "later": side("5", 2)}
-    track = {"id": 1, "first": 1, "last": 9, "n_masks": 7, "runs": [[1, 4], [7, 9]], "joins": [7]}
+    track = {"id": 1, "first": 1, "last": 9, "n_masks": 7, "runs": [[1, 4], [7, 9]], "joins": [7], "filled": []}
     threshold = {"value": 0.6, "rule": "a rule", "fallback": None, "samples": ["9 pairs"], "meaning": "Apart."}
     size = {"first_frame": 1, "last_frame": 9, "height_px": 90, "width_px": 160, "fps": 10.0}
     video = {"data": "AAAA", "poster": PIXEL, "width_px": 160, "height_px": 90, "words": "Every frame."}
     switch = {"frame": 7, "identity": 2001, "track_before": 2, "track_after": 1, "last_frame": 4}
     return {
         "sequence": {"sequence": name, **size},
-        "counts": {"masks": 12, "tracklets": 3, "tracks": 2, "without_track": 0},
+        "counts": {"masks": 12, "tracklets": 3, "tracks": 2, "without_track": 0, "filled": 0},
         "video": video | {"fps": 10.0, "step_frames": 1, "pieces": [[1, 9]]},
         "tracks": [track | {"tracklets": ["3", "4"], "pictures": [picture(2)]}],
         "n_tracks_left_out": 0,
@@ -42,7 +42,7 @@ def excerpt(name="street", **changes):
 
 
 EMPTY = {
-    "counts": {"masks": 0, "tracklets": 0, "tracks": 0, "without_track": 0},
+    "counts": {"masks": 0, "tracklets": 0, "tracks": 0, "without_track": 0, "filled": 0},
     "tracks": [],
     "merged": [],
     "apart": [],

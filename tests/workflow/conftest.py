@@ -1,5 +1,6 @@
 """A small copy of the checkout with a tiny scene, in which the tests run the real Snakemake on the real rules."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -34,6 +35,17 @@ CONFIG = {
     "initialise": {"backbone": "resnet10t", "weights": "random"},
     "train": {"steps": 3, "batch_size": 24},
 }
+# What tells of the run itself; the report has the time that each step took.
+RUN_RECORDS = {"logs", "benchmarks", "report.html", "report.html.json"}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The digest of every result below a folder: everything but what tells of the run itself."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not RUN_RECORDS & set(path.relative_to(folder).parts)
+    }
 
 
 class Workplace:

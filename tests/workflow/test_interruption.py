@@ -1,6 +1,5 @@
 """Two runs give the same bytes: undisturbed or killed at any point, with any number of threads and jobs."""
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -10,21 +9,9 @@ from pathlib import Path
 import pytest
 
 from remots.formats.records import FOLDER
-from tests.workflow.conftest import Workplace
+from tests.workflow.conftest import Workplace, digests
 
 pytestmark = pytest.mark.workflow
-
-# Everything under results/ but what tells of the run itself; the report has the time that each step took.
-RUN_RECORDS = {"logs", "benchmarks", "report.html", "report.html.json"}
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not RUN_RECORDS & set(path.relative_to(folder).parts)
-    }
-
 
 def test_a_run_killed_in_training_resumes_and_ends_in_the_bytes_of_an_undisturbed_run(
     finished: Workplace, tmp_path: Path
