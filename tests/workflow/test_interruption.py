@@ -13,6 +13,7 @@ from tests.workflow.conftest import Workplace, digests
 
 pytestmark = pytest.mark.workflow
 
+
 def test_a_run_killed_in_training_resumes_and_ends_in_the_bytes_of_an_undisturbed_run(
     finished: Workplace, tmp_path: Path
 ) -> None:
