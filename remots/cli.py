@@ -15,7 +15,7 @@ from remots import __version__
 from remots.closing_line import error_logger, run_with_closing_line
 from remots.commands.settings_flags import add_common_flags
 from remots.errors import InputError
-from remots.formats.atomic import has_begun, take_finished
+from remots.formats.files.atomic import has_begun, take_finished
 from remots.job_environment import take_gpu
 from remots.recording import write_records
 

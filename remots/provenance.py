@@ -14,14 +14,14 @@ from functools import cache
 from pathlib import Path
 
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output
+from remots.formats.files.atomic import atomic_output
 
 PACKAGE = "remots"
 # None of these changes a result by itself: settings reach a rule as its parameters, the command line only dispatches,
 # and a file's name says nothing of what is in it.
 LEFT_OUT = (
     *("remots.settings", "remots.cli", "remots.progress", "remots.provenance", "remots.recording"),
-    *("remots.commands.settings_flags", "remots.formats.records", "remots.formats.atomic"),
+    *("remots.commands.settings_flags", "remots.formats.results.records", "remots.formats.files.atomic"),
 )
 DIGEST_CHARACTERS = 12
 DATA = (".html", ".css", ".js")

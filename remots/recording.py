@@ -1,4 +1,4 @@
-"""Let each file that a verb writes have a record of what made it (`remots.formats.records`)."""
+"""Let each file that a verb writes have a record of what made it (`remots.formats.results.records`)."""
 
 import argparse
 import platform
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from remots import __version__
-from remots.formats.atomic import take_finished
-from remots.formats.records import digest_input, write_record
+from remots.formats.files.atomic import take_finished
+from remots.formats.results.records import digest_input, write_record
 
 PACKAGE_FOLDER = Path(__file__).parent
 # Whatever can change a number or a pixel of a result.
@@ -81,7 +81,9 @@ def _paths(name: str, value: Any) -> list[Path]:
     if name in FILES_BY_NAME and isinstance(value, str):
         return [Path(value)] if Path(value).is_file() else []
     if name == RESULTS_OF_SEQUENCE:
-        from remots.formats.result_folder import ResultFolder  # pandas takes long to import; who reads this has it
+        from remots.formats.results.result_folder import (
+            ResultFolder,  # pandas takes long to import; who reads this has it
+        )
 
         return ResultFolder(value).files_read
     candidates = value if isinstance(value, list) else [value]

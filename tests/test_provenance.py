@@ -31,7 +31,7 @@ def digest_in(folder: Path, verb: str) -> str:
 def test_a_verb_takes_in_the_modules_it_needs_and_no_others() -> None:
     modules = modules_of("merge")
     assert "remots.merging.linkage" in modules
-    assert "remots.formats.tables" in modules
+    assert "remots.formats.results.tables" in modules
     assert not [name for name in modules if name.startswith(("remots.appearance", "remots.synthetic"))]
 
 

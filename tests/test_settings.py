@@ -10,8 +10,8 @@ import yaml
 from remots.cli import main
 from remots.commands.settings_flags import add_settings, format_flags, read_settings
 from remots.errors import InputError
-from remots.formats.ablation_file import read_ablation
-from remots.formats.config_files import (
+from remots.formats.project.ablation_file import read_ablation
+from remots.formats.project.config_files import (
     config_as_readme,
     config_as_schema,
     config_as_yaml,

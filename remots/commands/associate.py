@@ -20,10 +20,10 @@ from remots.association.splitting import split_mixed_tracklets
 from remots.association.sure_links import find_sure_links
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.atomic import atomic_outputs
-from remots.formats.statistics_files import read_threshold, write_summary
-from remots.formats.tables import write_table
-from remots.formats.tracking_files import open_features, read_mask_frames, read_warped_pairs
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.results.statistics_files import read_threshold, write_summary
+from remots.formats.results.tables import write_table
+from remots.formats.results.tracking_files import open_features, read_mask_frames, read_warped_pairs
 from remots.settings import Associate
 from remots.statistics.thresholds import moments
 

@@ -10,7 +10,12 @@ import argparse
 import sys
 
 from remots.errors import InputError
-from remots.formats.config_files import config_as_readme, config_as_schema, config_as_yaml, sample_sheet_as_schema
+from remots.formats.project.config_files import (
+    config_as_readme,
+    config_as_schema,
+    config_as_yaml,
+    sample_sheet_as_schema,
+)
 
 WRITERS = {
     "yaml": config_as_yaml,

@@ -14,9 +14,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from remots.formats.conversion import TARGETS, convert
-from remots.formats.conversion_sources import FORMATS, open_tracked_sequences
-from remots.formats.sequence import read_sequence
+from remots.formats.exchange.conversion import TARGETS, convert
+from remots.formats.exchange.conversion_sources import FORMATS, open_tracked_sequences
+from remots.formats.footage.sequence import read_sequence
 
 logger = logging.getLogger(__name__)
 

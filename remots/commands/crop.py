@@ -15,11 +15,11 @@ import numpy as np
 from remots.appearance.crops import CROP_CHANNELS, cut_crops
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.arrays import ArrayWriter
-from remots.formats.atomic import atomic_output
-from remots.formats.masked_images import iterate_masked_images
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import detect_mask_kind
+from remots.formats.files.arrays import ArrayWriter
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.masked_images import iterate_masked_images
+from remots.formats.results.tables import detect_mask_kind
 from remots.progress import track_frames
 from remots.settings import Crop
 

@@ -22,11 +22,11 @@ from remots.detectors.batches import detect_frames, split_frames
 from remots.detectors.interface import Instance
 from remots.detectors.registry import create_detector
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output
-from remots.formats.frames import iterate_images, sample_images
-from remots.formats.precomputed import iterate_precomputed
-from remots.formats.sequence import Sequence, read_sequence
-from remots.formats.tables import TableWriter, describe_frames, geometry_columns
+from remots.formats.exchange.precomputed import iterate_precomputed
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.frames import iterate_images, sample_images
+from remots.formats.footage.sequence import Sequence, read_sequence
+from remots.formats.results.tables import TableWriter, describe_frames, geometry_columns
 from remots.progress import track
 from remots.settings import DETECTOR_SECTIONS, Motion, Network, Precomputed, Section
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.arrays import ArrayWriter
-from remots.formats.atomic import atomic_output
+from remots.formats.files.arrays import ArrayWriter
+from remots.formats.files.atomic import atomic_output
 from remots.settings import Embed
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from remots.appearance.devices import keep_memory, use_threads
     from remots.appearance.features import embed_crops
-    from remots.formats.encoder_files import read_encoder
-    from remots.formats.training_inputs import check_crop_size, open_crops
+    from remots.formats.results.encoder_files import read_encoder
+    from remots.formats.results.training_inputs import check_crop_size, open_crops
 
     settings = read_settings(options, Embed)
     use_threads(options.threads)

@@ -13,9 +13,9 @@ from pathlib import Path
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
 from remots.evaluation.metrics import evaluate_sequence, summarise
-from remots.formats.evaluated_frames import open_evaluated_frames
-from remots.formats.evaluation_file import write_evaluation
-from remots.formats.sequence import read_sequence
+from remots.formats.exchange.evaluated_frames import open_evaluated_frames
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.evaluation_file import write_evaluation
 from remots.progress import track
 from remots.settings import Evaluate
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_output
-from remots.formats.corrections import read_correction_cells
-from remots.formats.data_uris import Thumbnails
-from remots.formats.excerpt_file import write_excerpt
-from remots.formats.excerpt_people import describe_close_calls, describe_switches, describe_tracks
-from remots.formats.excerpt_statistics import describe_counts, describe_thresholds, describe_trainings
-from remots.formats.excerpt_video import describe_sequence, describe_video
-from remots.formats.result_folder import ResultFolder
+from remots.formats.excerpt.clip import describe_sequence, describe_video
+from remots.formats.excerpt.data_uris import Thumbnails
+from remots.formats.excerpt.excerpt_file import write_excerpt
+from remots.formats.excerpt.people import describe_close_calls, describe_switches, describe_tracks
+from remots.formats.excerpt.statistics import describe_counts, describe_thresholds, describe_trainings
+from remots.formats.files.atomic import atomic_output
+from remots.formats.results.corrections import read_correction_cells
+from remots.formats.results.result_folder import ResultFolder
 from remots.settings import Evaluate, Excerpt, Merge
 
 logger = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ import logging
 from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_outputs
-from remots.formats.coco_video import CocoVideoWriter
-from remots.formats.filled_masks import add_filled_masks
-from remots.formats.mots_text import CLASS_NAMES, MotsTextWriter, mots_object_ids
-from remots.formats.results import iterate_tracked_frames
-from remots.formats.sequence import read_sequence
+from remots.formats.exchange.coco_video import CocoVideoWriter
+from remots.formats.exchange.mots_text import CLASS_NAMES, MotsTextWriter, mots_object_ids
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.filled_masks import add_filled_masks
+from remots.formats.results.tracks import iterate_tracked_frames
 from remots.progress import track_frames
 from remots.settings import Export
 

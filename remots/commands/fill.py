@@ -15,12 +15,12 @@ from pathlib import Path
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
 from remots.filling.filling import Conditions, iterate_fillings
-from remots.formats.atomic import atomic_output
-from remots.formats.filled_masks import FILLED_MASKS
-from remots.formats.overlaid_frames import iterate_tracked_images
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter, describe_frames
-from remots.formats.track_gaps import columns_of_filled, read_track_gaps
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.filled_masks import FILLED_MASKS
+from remots.formats.results.overlaid_frames import iterate_tracked_images
+from remots.formats.results.tables import TableWriter, describe_frames
+from remots.formats.results.track_gaps import columns_of_filled, read_track_gaps
 from remots.progress import track
 from remots.settings import Fill, Warp
 

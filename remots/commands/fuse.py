@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_output
-from remots.formats.pooled_detections import iterate_pooled_frames
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter, describe_frames, geometry_columns
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.pooled_detections import iterate_pooled_frames
+from remots.formats.results.tables import TableWriter, describe_frames, geometry_columns
 from remots.masks.fusion import fuse_masks
 from remots.progress import track_frames
 from remots.settings import Fuse

@@ -14,7 +14,7 @@ import logging
 import sys
 from pathlib import Path
 
-from remots.formats.public_data import DATA_SETS, choose_parts, get_part
+from remots.formats.project.public_data import DATA_SETS, choose_parts, get_part
 
 logger = logging.getLogger(__name__)
 

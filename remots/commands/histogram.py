@@ -17,10 +17,15 @@ import numpy as np
 from remots.association.sure_links import find_sure_links
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.arrays import ArrayReader
-from remots.formats.atomic import atomic_output
-from remots.formats.statistics_files import write_histograms
-from remots.formats.tracking_files import open_features, read_mask_frames, read_short_tracklets, read_warped_pairs
+from remots.formats.files.arrays import ArrayReader
+from remots.formats.files.atomic import atomic_output
+from remots.formats.results.statistics_files import write_histograms
+from remots.formats.results.tracking_files import (
+    open_features,
+    read_mask_frames,
+    read_short_tracklets,
+    read_warped_pairs,
+)
 from remots.settings import Histogram
 from remots.statistics.histograms import SimilarityHistogram, fill_histogram, join_histograms
 from remots.statistics.similarities import (

@@ -13,10 +13,10 @@ import logging
 from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_outputs
-from remots.formats.given_tracklets import open_given_frames
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter, describe_frames
+from remots.formats.exchange.given_tracklets import open_given_frames
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.tables import TableWriter, describe_frames
 from remots.settings import ImportTracklets
 
 logger = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from remots.formats.atomic import atomic_output
-from remots.formats.mask_formats import open_truth
-from remots.formats.mask_source import IGNORE_CLASS_ID, select_masks
-from remots.formats.mask_store import MaskStore, check_frames, tabulate_masks
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter, describe_frames
+from remots.formats.exchange.mask_formats import open_truth
+from remots.formats.exchange.mask_source import IGNORE_CLASS_ID, select_masks
+from remots.formats.exchange.mask_store import MaskStore, check_frames, tabulate_masks
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.tables import TableWriter, describe_frames
 from remots.progress import track
 
 logger = logging.getLogger(__name__)

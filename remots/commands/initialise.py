@@ -11,7 +11,7 @@ from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output
+from remots.formats.files.atomic import atomic_output
 from remots.settings import Initialise
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from remots.formats.encoder_files import initialise_encoder, write_encoder
+    from remots.formats.results.encoder_files import initialise_encoder, write_encoder
 
     settings = read_settings(options, Initialise)
     crop_size = (options.crop_height_px, options.crop_width_px)

@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output
-from remots.formats.tables import TableWriter, iterate_frames, read_metadata
+from remots.formats.files.atomic import atomic_output
+from remots.formats.results.tables import TableWriter, iterate_frames, read_metadata
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_outputs
-from remots.formats.corrections import describe_corrections
-from remots.formats.merging_files import read_tracklets
-from remots.formats.sequence import read_sequence
-from remots.formats.statistics_files import read_threshold
-from remots.formats.tables import write_table
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.corrections import describe_corrections
+from remots.formats.results.merging_files import read_tracklets
+from remots.formats.results.statistics_files import read_threshold
+from remots.formats.results.tables import write_table
 from remots.merging.evidence import Evidence
 from remots.merging.linkage import merge_tracklets
 from remots.settings import Merge

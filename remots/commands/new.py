@@ -20,8 +20,8 @@ from pathlib import Path
 from remots.detectors.at_hand import camera_moves, networks_at_hand
 from remots.detectors.registry import DETECTORS
 from remots.errors import InputError
-from remots.formats.glimpses import glimpse
-from remots.formats.own_videos import OwnVideo, write_own_videos
+from remots.formats.footage.glimpses import glimpse
+from remots.formats.project.own_videos import OwnVideo, write_own_videos
 
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ import logging
 from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_output
-from remots.formats.overlaid_frames import iterate_tracked_images
-from remots.formats.sequence import read_sequence
-from remots.formats.video import VideoWriter
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.footage.video import VideoWriter
+from remots.formats.results.overlaid_frames import iterate_tracked_images
 from remots.progress import track
 from remots.report.overlay import Trails, draw_overlay
 from remots.settings import Overlay

@@ -10,8 +10,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from remots.formats.atomic import atomic_outputs
-from remots.formats.statistics_files import read_histograms, read_threshold
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.results.statistics_files import read_histograms, read_threshold
 from remots.report.figures import draw_threshold, infer_kind, populations_of, save_figure
 
 logger = logging.getLogger(__name__)

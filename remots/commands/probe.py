@@ -11,8 +11,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from remots.formats.frames import probe_frames
-from remots.formats.sequence import write_sequence
+from remots.formats.footage.frames import probe_frames
+from remots.formats.footage.sequence import write_sequence
 
 logger = logging.getLogger(__name__)
 

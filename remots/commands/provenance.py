@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from remots.formats.lineage import describe_as_json, describe_as_text, trace
+from remots.formats.results.lineage import describe_as_json, describe_as_text, trace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

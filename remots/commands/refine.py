@@ -15,10 +15,10 @@ from pathlib import Path
 from remots.association.refining import describe_refinement, refine_tracklets
 from remots.association.sure_links import find_sure_links
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_outputs
-from remots.formats.refinement import read_given_tracklets, write_refinement
-from remots.formats.tables import write_table
-from remots.formats.tracking_files import open_features, read_warped_pairs
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.results.refinement import read_given_tracklets, write_refinement
+from remots.formats.results.tables import write_table
+from remots.formats.results.tracking_files import open_features, read_warped_pairs
 from remots.settings import Refine
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_outputs
-from remots.formats.coco import CocoResultsWriter
-from remots.formats.mots_text import MotsTextWriter, mots_object_ids
-from remots.formats.video import VideoWriter
+from remots.formats.exchange.coco import CocoResultsWriter
+from remots.formats.exchange.mots_text import MotsTextWriter, mots_object_ids
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.footage.video import VideoWriter
 from remots.progress import track
 from remots.settings import Scene
 from remots.synthetic.detections import DETECTOR_A, DETECTOR_B, simulate_detections

@@ -13,10 +13,10 @@ from pathlib import Path
 from remots import __version__
 from remots.errors import InputError
 from remots.evaluation.tables import format_cells, header, tabulate_results
-from remots.formats.atomic import atomic_output
-from remots.formats.benchmarks import read_benchmarks
-from remots.formats.evaluation_file import read_evaluation
-from remots.formats.excerpt_file import read_excerpts
+from remots.formats.excerpt.excerpt_file import read_excerpts
+from remots.formats.files.atomic import atomic_output
+from remots.formats.project.benchmarks import read_benchmarks
+from remots.formats.results.evaluation_file import read_evaluation
 from remots.report.page import Cost, MetricsTable, PageData, render_page
 
 logger = logging.getLogger(__name__)

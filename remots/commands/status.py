@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from remots.errors import InputError
-from remots.formats.config_files import read_configs
-from remots.formats.run_state import describe_jobs, read_run, states_as_json, summarise_steps, time_left
+from remots.formats.project.config_files import read_configs
+from remots.formats.project.run_state import describe_jobs, read_run, states_as_json, summarise_steps, time_left
 from remots.report.progress_table import progress_table
 
 DEFAULT_CONFIG = Path("config/config.yaml")

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from remots.errors import InputError
 from remots.evaluation.tables import format_cells, header, tabulate_results, to_markdown
-from remots.formats.atomic import atomic_outputs
-from remots.formats.evaluation_file import read_evaluation
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.results.evaluation_file import read_evaluation
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from remots.errors import InputError
 from remots.evaluation.ablation import Variant, ablation_as_markdown, average, tabulate_ablation
 from remots.evaluation.metrics import RawResults
-from remots.formats.atomic import atomic_outputs
-from remots.formats.evaluation_file import read_evaluation
+from remots.formats.files.atomic import atomic_outputs
+from remots.formats.results.evaluation_file import read_evaluation
 from remots.report.ablation_figure import draw_ablation
 from remots.report.figures import save_figure
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output
-from remots.formats.merging_files import read_tracklets
-from remots.formats.sequence import read_sequence
-from remots.formats.statistics_files import read_histograms, write_threshold
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.merging_files import read_tracklets
+from remots.formats.results.statistics_files import read_histograms, write_threshold
 from remots.merging.constraints import find_candidate_pairs, find_shared_frame_pairs, rows_in_time, smaller_sizes
 from remots.merging.distances import tracklet_distances
 from remots.settings import Merge, ThresholdMerge

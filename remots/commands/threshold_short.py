@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
-from remots.formats.atomic import atomic_output
-from remots.formats.statistics_files import read_histograms, read_windows, write_threshold
+from remots.formats.files.atomic import atomic_output
+from remots.formats.results.statistics_files import read_histograms, read_windows, write_threshold
 from remots.settings import ThresholdShort
 from remots.statistics.thresholds import SHORT_RULES, fixed, loses_sure_links
 from remots.statistics.windows import localise

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.atomic import atomic_outputs
+from remots.formats.files.atomic import atomic_outputs
 from remots.settings import Train
 
 logger = logging.getLogger(__name__)
@@ -54,9 +54,9 @@ def run(options: argparse.Namespace) -> None:
     from remots.appearance.devices import keep_memory, use_threads
     from remots.appearance.sampling import BatchSampler
     from remots.appearance.training_plan import TrainingPlan
-    from remots.formats.encoder_files import read_encoder, write_encoder
-    from remots.formats.training_files import checkpoint_path, train_with_checkpoints, write_training_log
-    from remots.formats.training_inputs import check_crop_size, read_training_inputs
+    from remots.formats.results.encoder_files import read_encoder, write_encoder
+    from remots.formats.results.training_files import checkpoint_path, train_with_checkpoints, write_training_log
+    from remots.formats.results.training_inputs import check_crop_size, read_training_inputs
 
     use_threads(options.threads)
     keep_memory()

@@ -16,12 +16,12 @@ import logging
 from pathlib import Path
 
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output
-from remots.formats.data_set_checks import check_anything
-from remots.formats.findings import Findings, print_findings, refuse_what_remains
-from remots.formats.mots_frame_checks import check_mots_text
-from remots.formats.mots_line_checks import Expected
-from remots.formats.sequence import read_sequence
+from remots.formats.checks.data_set_checks import check_anything
+from remots.formats.checks.findings import Findings, print_findings, refuse_what_remains
+from remots.formats.checks.mots_frame_checks import check_mots_text
+from remots.formats.checks.mots_line_checks import Expected
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from remots.association.warping import iterate_warped_iou
 from remots.commands.settings_flags import add_settings, read_settings
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output
-from remots.formats.masked_images import iterate_masked_images
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import TableWriter
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.masked_images import iterate_masked_images
+from remots.formats.results.tables import TableWriter
 from remots.progress import track
 from remots.settings import Warp
 

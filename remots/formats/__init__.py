@@ -1,1 +1,1 @@
-"""The only place that knows a file: video, MOTS, KITTI, COCO, parquet."""
+"""The only place that knows a file: footage, results, what others read and write, what a person sets up."""

@@ -154,7 +154,7 @@ def save_figure(figure: Figure, png: Path | str, svg: Path | str) -> None:
     figure : matplotlib.figure.Figure
         From `draw_threshold`.
     png, svg : Path
-        The files (temporary names: see `remots.formats.atomic`).
+        The files (temporary names: see `remots.formats.files.atomic`).
     """
     with house_style():
         figure.savefig(png, format="png", metadata={"Software": None})

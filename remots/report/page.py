@@ -64,7 +64,7 @@ class PageData(NamedTuple):
     version : str
         Of remots.
     excerpts : sequence of dict
-        What `remots.formats.excerpt_file.read_excerpt` gave for each sequence.
+        What `remots.formats.excerpt.excerpt_file.read_excerpt` gave for each sequence.
     table : MetricsTable
         No rows where there is no ground truth.
     costs : mapping of str to sequence of Cost

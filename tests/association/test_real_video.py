@@ -9,9 +9,9 @@ import pytest
 from remots.association.flow import dense_flow
 from remots.association.warping import paint_labels, warped_iou
 from remots.cli import main
-from remots.formats.masked_images import iterate_masked_images
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import read_table
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.masked_images import iterate_masked_images
+from remots.formats.results.tables import read_table
 
 STRIDE, LAST = 4, 61
 

@@ -32,7 +32,7 @@ from scipy.optimize import linear_sum_assignment
 
 from remots.detectors.interface import Detector, Instance
 from remots.detectors.registry import DETECTORS, create_detector
-from remots.formats.video import iterate_video, to_rgb
+from remots.formats.footage.video import iterate_video, to_rgb
 
 HEIGHT_PX, WIDTH_PX, N_INSTANCES = 1080, 1920, 100
 N_REPEATS = 5

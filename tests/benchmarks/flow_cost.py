@@ -15,8 +15,8 @@ import numpy as np
 from remots.association.first_guess import guess_flow
 from remots.association.flow import dense_flow
 from remots.association.warping import paint_labels, warped_iou
-from remots.formats.frames import iterate_images, probe_frames
-from remots.formats.video import write_video
+from remots.formats.footage.frames import iterate_images, probe_frames
+from remots.formats.footage.video import write_video
 from remots.masks.rle import Rle
 from tests.benchmarks.flow_data import DATA, _fuse
 from tests.benchmarks.fusion_data import _read_detections

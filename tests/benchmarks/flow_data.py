@@ -8,7 +8,7 @@ import numpy as np
 
 from remots.association.sure_links import MAX_RIVAL_IOU_TO_LEARN, chain_links, find_sure_links
 from remots.association.warping import LabelMap, iterate_warped_iou, paint_labels
-from remots.formats.frames import iterate_images, probe_frames
+from remots.formats.footage.frames import iterate_images, probe_frames
 from remots.masks.fusion import fuse_masks
 from remots.masks.rle import Rle, areas, boxes
 from remots.settings import Fuse

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from remots.formats.coco import open_coco_results
-from remots.formats.mots_text import iterate_mots_text
+from remots.formats.exchange.coco import open_coco_results
+from remots.formats.exchange.mots_text import iterate_mots_text
 from remots.masks.rle import Rle, boxes, check_rle, check_rles, decode_crop, encode, encode_crop
 from remots.synthetic.detections import DETECTOR_A, DETECTOR_B, DetectorStyle, simulate_detections
 from remots.synthetic.scene import SceneParameters, render_scene

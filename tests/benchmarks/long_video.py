@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from remots.formats.arrays import ArrayWriter
-from remots.formats.merging_files import read_tracklets
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import read_table, write_table
+from remots.formats.files.arrays import ArrayWriter
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.merging_files import read_tracklets
+from remots.formats.results.tables import read_table, write_table
 from remots.merging.constraints import find_candidate_pairs
 from remots.merging.distances import tracklet_distances
 from remots.merging.linkage import merge_tracklets

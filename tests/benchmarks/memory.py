@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 
-from remots.formats.video import VideoWriter
+from remots.formats.footage.video import VideoWriter
 
 SHORT, LONG = 2_000, 20_000
 SCENE = ["--n-frames", "100", "--n-people", "8", "--height-px", "120", "--width-px", "200", "--seed", "5"]

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from remots.evaluation.metrics import LabelledMasks, evaluate_sequence, summarise
-from remots.formats.evaluated_frames import NO_MASKS
-from remots.formats.every_frame import fill_frames
-from remots.formats.frames import iterate_images
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import iterate_frames
+from remots.formats.exchange.evaluated_frames import NO_MASKS
+from remots.formats.footage.every_frame import fill_frames
+from remots.formats.footage.frames import iterate_images
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.tables import iterate_frames
 from remots.masks.rle import Rle, boxes
 from tests.benchmarks.tracking_data import Video
 

@@ -25,13 +25,13 @@ from remots.association.first_guess import guess_flow
 from remots.association.flow import dense_flow
 from remots.association.warping import paint_labels, warp_labels
 from remots.evaluation.metrics import summarise
-from remots.formats.evaluation_file import read_evaluation
-from remots.formats.frames import iterate_images
-from remots.formats.overlaid_frames import iterate_tracked_images
-from remots.formats.pooled_detections import iterate_pooled_frames
-from remots.formats.sequence import read_sequence
-from remots.formats.statistics_files import read_threshold
-from remots.formats.tables import read_table
+from remots.formats.footage.frames import iterate_images
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.evaluation_file import read_evaluation
+from remots.formats.results.overlaid_frames import iterate_tracked_images
+from remots.formats.results.pooled_detections import iterate_pooled_frames
+from remots.formats.results.statistics_files import read_threshold
+from remots.formats.results.tables import read_table
 from remots.masks.fusion import fuse_masks
 from remots.masks.overlap import pairwise_iou
 from remots.masks.rle import Rle, boxes, encode

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from remots.evaluation.metrics import summarise
-from remots.formats.atomic import atomic_output
-from remots.formats.evaluation_file import read_evaluation
-from remots.formats.frames import iterate_images
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import read_table, write_table
+from remots.formats.files.atomic import atomic_output
+from remots.formats.footage.frames import iterate_images
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.evaluation_file import read_evaluation
+from remots.formats.results.tables import read_table, write_table
 from tests.benchmarks.fusion_quality import fill_in
 from tests.benchmarks.peers import PEERS, describe_package, identify, read_frames
 from tests.benchmarks.tracking_data import REAL, SCENES, Video, prepare, run, video_in

@@ -11,7 +11,7 @@ import cv2
 
 from remots.cli import main as remots
 from remots.commands.settings_flags import format_flags
-from remots.formats.frames import iterate_images, probe_frames
+from remots.formats.footage.frames import iterate_images, probe_frames
 from remots.settings import Scene
 from tests.benchmarks.fusion_data import DATA
 

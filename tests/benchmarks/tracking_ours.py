@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from remots.evaluation.metrics import summarise
-from remots.formats.evaluation_file import read_evaluation
-from remots.formats.training_files import checkpoint_path
+from remots.formats.results.evaluation_file import read_evaluation
+from remots.formats.results.training_files import checkpoint_path
 from remots.settings import Crop
 from tests.benchmarks.fusion_data import DATA
 from tests.benchmarks.tracking_data import Video, run

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from remots.formats.atomic import atomic_output
+from remots.formats.files.atomic import atomic_output
 from remots.provenance import code_digest
 from remots.settings import Config, Crop
 from tests.benchmarks.fusion_data import DATA

@@ -28,7 +28,7 @@ from remots.appearance.features import embed_crops
 from remots.appearance.sampling import BatchSampler, IntraFrame
 from remots.appearance.training import train_encoder
 from remots.appearance.training_plan import TrainingPlan
-from remots.formats.arrays import ArrayReader
+from remots.formats.files.arrays import ArrayReader
 from tests.appearance.drawn_people import draw_people
 
 

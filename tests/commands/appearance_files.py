@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from remots.appearance.encoder import Encoder
-from remots.formats.encoder_files import write_encoder
-from remots.formats.tables import write_table
+from remots.formats.results.encoder_files import write_encoder
+from remots.formats.results.tables import write_table
 from remots.masks.rle import areas, boxes, encode_crop
 from tests.appearance.drawn_people import draw_people
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from remots.formats.tables import read_table, write_table
+from remots.formats.results.tables import read_table, write_table
 from tests.commands.walkers import N_FRAMES, only_error_line, run_until, run_verb, write_masks, write_walkers
 
 FILES = {

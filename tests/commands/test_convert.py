@@ -13,11 +13,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from remots.cli import main
-from remots.formats.sequence import write_sequence
+from remots.formats.footage.sequence import write_sequence
 from remots.masks.rle import boxes, encode
 from tests.formats import official_readers
 from tests.formats.drawn import HEIGHT, WIDTH, block, mots_line, some_sequence
-from tests.formats.test_results import write_join, write_masks
+from tests.formats.test_tracks import write_join, write_masks
 
 SIZE = (HEIGHT, WIDTH)
 N_FRAMES = 4

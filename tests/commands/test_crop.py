@@ -5,8 +5,8 @@ import pytest
 
 from remots.appearance.crops import cut_crop
 from remots.cli import main
-from remots.formats.images import read_image
-from remots.formats.sequence import Sequence, write_sequence
+from remots.formats.footage.images import read_image
+from remots.formats.footage.sequence import Sequence, write_sequence
 from remots.masks.rle import encode_crop
 from tests.commands.appearance_files import SIZE, complaint, write_masks
 from tests.formats.drawn import write_image

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import read_metadata, read_table
-from remots.formats.video import VideoWriter, iterate_video, to_rgb
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.footage.video import VideoWriter, iterate_video, to_rgb
+from remots.formats.results.tables import read_metadata, read_table
 from remots.masks.rle import Rle, areas, boxes
 from remots.synthetic.scene import SceneParameters, render_scene
 

@@ -6,9 +6,9 @@ import pytest
 
 from remots.cli import main
 from remots.evaluation.metrics import METRICS
-from remots.formats.mots_text import MotsTextWriter
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import write_table
+from remots.formats.exchange.mots_text import MotsTextWriter
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import write_table
 from remots.masks.rle import Rle, areas, boxes, encode
 
 FIRST_FRAME = 101  # a part cut out of a longer video

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from remots.cli import main
-from remots.formats.excerpt_file import SECTIONS, read_excerpt
-from remots.formats.records import read_record
-from remots.formats.result_folder import RESULTS_READ
+from remots.formats.excerpt.excerpt_file import SECTIONS, read_excerpt
+from remots.formats.results.records import read_record
+from remots.formats.results.result_folder import RESULTS_READ
 from tests.commands.walkers import N_FRAMES, complaint, run_until, run_verb, write_masks, write_walkers
 
 
@@ -155,7 +155,7 @@ def test_switches_are_found_against_the_truth(folder, tmp_path):
     # One true person who walks to where the other one is, all of a sudden.
     import pandas as pd
 
-    from remots.formats.tables import read_table, write_table
+    from remots.formats.results.tables import read_table, write_table
 
     masks = read_table(folder / "masks.parquet", "masks")
     tracks = read_table(folder / "short_tracklets.parquet", "short_tracklets").merge(

@@ -10,11 +10,11 @@ import trackeval
 from pycocotools import mask as coco_mask
 
 from remots.cli import main
-from remots.formats.frames import probe_frames
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import iterate_frames, read_table, write_table
+from remots.formats.footage.frames import probe_frames
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import iterate_frames, read_table, write_table
 from tests.formats.drawn import HEIGHT, WIDTH, block, some_sequence, write_images
-from tests.formats.test_results import write_join, write_masks
+from tests.formats.test_tracks import write_join, write_masks
 
 A, B, C, D = block(0, 0, 4, 5), block(10, 0, 4, 5), block(0, 10, 4, 5), block(10, 10, 4, 5)
 OUTPUTS = {"--mots": "mots.txt", "--kitti": "kitti_mots.txt", "--coco": "coco_video.json"}

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from remots.cli import main
-from remots.formats.filled_masks import FILLED_MASKS
-from remots.formats.results import read_track_of_mask
-from remots.formats.tables import read_table, write_table
+from remots.formats.results.filled_masks import FILLED_MASKS
+from remots.formats.results.tables import read_table, write_table
+from remots.formats.results.tracks import read_track_of_mask
 from remots.masks.overlap import pairwise_iou
 from remots.masks.rle import Rle, areas, encode_crop
 from tests.commands.walkers import HEIGHT, WIDTH, complaint, run_until, run_verb, write_masks, write_walkers
@@ -244,6 +244,6 @@ def test_training_reads_no_filled_mask(folder):
 
 
 def read_table_columns():
-    from remots.formats.tables import SCHEMAS
+    from remots.formats.results.tables import SCHEMAS
 
     return SCHEMAS[FILLED_MASKS].names

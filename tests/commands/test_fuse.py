@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import read_metadata, read_table, write_table
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import read_metadata, read_table, write_table
 from remots.masks.rle import areas, boxes, check_rle, decode, encode, encode_crop
 from tests.masks.drawing import slow_fusion
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from remots.cli import main
-from remots.formats.public_data import DATA_SETS
-from remots.formats.sample_sheet import read_sample_sheet
+from remots.formats.project.public_data import DATA_SETS
+from remots.formats.project.sample_sheet import read_sample_sheet
 from tests.formats.web_server import Behaviour, serve, unused_address
 
 REPOSITORY = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from remots.formats.statistics_files import read_histograms
+from remots.formats.results.statistics_files import read_histograms
 from tests.commands.walkers import only_error_line, run_until, run_verb, write_masks, write_walkers
 
 INTRA = {"masks": "masks.parquet", "features": "features.npy", "warped_iou": "warped_iou.parquet", "out": "h.npz"}

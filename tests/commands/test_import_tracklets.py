@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import describe_frames, geometry_columns, read_table, write_table
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import describe_frames, geometry_columns, read_table, write_table
 from remots.masks.rle import Rle, areas, decode, encode
 from tests.commands.walkers import complaint, only_error_line, run_until, run_verb, write_walkers
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.mots_png import write_mots_png
-from remots.formats.sequence import write_sequence
-from remots.formats.tables import read_metadata, read_table
+from remots.formats.exchange.mots_png import write_mots_png
+from remots.formats.footage.sequence import write_sequence
+from remots.formats.results.tables import read_metadata, read_table
 from tests.commands.walkers import complaint
 from tests.formats.drawn import HEIGHT, WIDTH, block, mots_line, some_sequence
 

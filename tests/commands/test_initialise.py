@@ -5,7 +5,7 @@ import torch
 
 from remots.appearance.encoder import Encoder
 from remots.cli import main
-from remots.formats.encoder_files import read_encoder
+from remots.formats.results.encoder_files import read_encoder
 from tests.appearance.small_graphs import small_graph
 from tests.commands.appearance_files import complaint
 

@@ -6,7 +6,7 @@ import pytest
 
 from remots.cli import main
 from remots.detectors.batches import split_frames
-from remots.formats.tables import TableWriter, geometry_columns, read_metadata
+from remots.formats.results.tables import TableWriter, geometry_columns, read_metadata
 from tests.formats.drawn import block
 
 FACTS = {"height_px": 60, "width_px": 90, "first_frame": 1, "last_frame": 3000}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from remots.cli import VERBS_BY_STEP
-from remots.formats.records import FOLDER, digest_file, read_record
+from remots.formats.results.records import FOLDER, digest_file, read_record
 from tests.commands.nursery import Nursery
 from tests.commands.test_whole_chain import Chain
 

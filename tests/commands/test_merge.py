@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from remots.formats.results import read_track_of_mask
-from remots.formats.tables import read_metadata, read_table, write_table
+from remots.formats.results.tables import read_metadata, read_table, write_table
+from remots.formats.results.tracks import read_track_of_mask
 from tests.commands.test_associate import write_threshold
 from tests.commands.walkers import only_error_line, run_until, run_verb, write_masks, write_walkers
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.config_files import read_config
-from remots.formats.sample_sheet import read_sample_sheet
-from remots.formats.video import iterate_video, to_rgb, write_video
+from remots.formats.footage.video import iterate_video, to_rgb, write_video
+from remots.formats.project.config_files import read_config
+from remots.formats.project.sample_sheet import read_sample_sheet
 from tests.formats.drawn import write_image
 
 
@@ -134,7 +134,7 @@ def test_real_videos_are_seen_for_what_they_are(shared_data, tmp_path):
 
 
 def test_a_glimpse_of_a_video_is_spread_over_it(tmp_path):
-    from remots.formats.glimpses import glimpse
+    from remots.formats.footage.glimpses import glimpse
 
     video = still_video(tmp_path / "a.mp4", 36)
     frames = [to_rgb(frame).astype(int) for frame in islice(iterate_video(video), 36)]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import write_table
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import write_table
 from remots.masks.rle import Rle, areas, boxes, encode
 from remots.report.colours import track_colour
 

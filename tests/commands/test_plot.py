@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.statistics_files import write_histograms, write_threshold
+from remots.formats.results.statistics_files import write_histograms, write_threshold
 from remots.statistics.histograms import SimilarityHistogram, fill_histogram
 from remots.statistics.thresholds import crossing, mean_plus_sigmas
 

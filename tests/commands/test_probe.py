@@ -5,7 +5,7 @@ import json
 import pytest
 
 from remots.cli import main
-from remots.formats.sequence import read_sequence
+from remots.formats.footage.sequence import read_sequence
 from tests.commands.walkers import complaint
 from tests.formats.drawn import HEIGHT, WIDTH, image, write_image, write_images, write_numbered_video
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remots.cli import main
-from remots.formats.records import FOLDER, digest_file, digest_input, record_path
+from remots.formats.results.records import FOLDER, digest_file, digest_input, record_path
 from tests.commands.walkers import run_until, write_walkers
 
 
@@ -105,7 +105,7 @@ def test_large_files_are_read_once_and_changed_ones_again(folder, monkeypatch):
     table = folder / "tracks.parquet"
     digest = digest_file(table)
     with monkeypatch.context() as patch:
-        patch.setattr("remots.formats.records.digest_file", lambda path: pytest.fail(f"{path} was read"))
+        patch.setattr("remots.formats.results.records.digest_file", lambda path: pytest.fail(f"{path} was read"))
         assert digest_input(table) == digest
     table.write_bytes(table.read_bytes()[::-1])  # of the same size
     stamp = record_path(table).stat().st_mtime_ns + 1

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.mots_text import iterate_mots_text
-from remots.formats.video import iterate_video, to_rgb
+from remots.formats.exchange.mots_text import iterate_mots_text
+from remots.formats.footage.video import iterate_video, to_rgb
 from remots.masks.rle import check_rle
 from remots.synthetic.scene import SceneParameters, render_scene
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from remots.cli import main
-from remots.formats.excerpt_file import write_excerpt
+from remots.formats.excerpt.excerpt_file import write_excerpt
 from tests.commands.walkers import complaint
 from tests.report.test_page import excerpt
 

@@ -5,7 +5,7 @@ import pytest
 
 from remots.cli import main
 from remots.evaluation.metrics import LabelledMasks, evaluate_sequence, summarise
-from remots.formats.evaluation_file import write_evaluation
+from remots.formats.results.evaluation_file import write_evaluation
 
 
 @pytest.fixture

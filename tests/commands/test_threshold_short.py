@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from remots.formats.statistics_files import write_histograms
+from remots.formats.results.statistics_files import write_histograms
 from remots.statistics.histograms import fill_histogram
 from remots.statistics.windows import Window
 from tests.commands.walkers import only_error_line, run_verb

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from remots.cli import main
-from remots.formats.encoder_files import read_encoder
-from remots.formats.tables import write_table
+from remots.formats.results.encoder_files import read_encoder
+from remots.formats.results.tables import write_table
 from remots.masks.rle import encode_crop
 from tests.commands.appearance_files import complaint, write_crops, write_masks, write_small_encoder
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remots.cli import main
-from remots.formats.sequence import write_sequence
+from remots.formats.footage.sequence import write_sequence
 from remots.masks.rle import encode
 from tests.formats import official_readers
 from tests.formats.drawn import HEIGHT, WIDTH, block, image, mots_line, some_sequence, write_image

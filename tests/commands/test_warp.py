@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import read_table
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import read_table
 from remots.masks.rle import encode
 from tests.commands.walkers import (
     HEIGHT,

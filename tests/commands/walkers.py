@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from remots.cli import main
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import write_table
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import write_table
 from remots.masks.rle import areas, boxes, encode
 
 HEIGHT, WIDTH, N_FRAMES = 60, 120, 8

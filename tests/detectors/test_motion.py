@@ -10,7 +10,7 @@ import pytest
 
 from remots.detectors.interface import PEDESTRIAN
 from remots.detectors.motion import MotionDetector
-from remots.formats.video import iterate_video, to_rgb
+from remots.formats.footage.video import iterate_video, to_rgb
 from remots.masks.overlap import pairwise_iou
 from remots.masks.rle import Rle, areas, boxes, check_rle
 from remots.synthetic.scene import RenderedFrame, SceneParameters, render_scene

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from remots.formats.sequence import Sequence
-from remots.formats.video import write_video
+from remots.formats.footage.sequence import Sequence
+from remots.formats.footage.video import write_video
 from remots.masks.rle import encode_crop
 
 HEIGHT, WIDTH = 24, 32

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from remots.errors import InputError
-from remots.formats.ablation_file import read_ablation
+from remots.formats.project.ablation_file import read_ablation
 from remots.settings import PAPER, Associate, Config, ThresholdMerge, parse_config
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from remots.errors import InputError
-from remots.formats.archives import unpack, write_zip
+from remots.formats.files.archives import unpack, write_zip
 
 
 def make(path, members):

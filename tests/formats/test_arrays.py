@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remots.errors import InputError
-from remots.formats.arrays import ArrayReader, ArrayWriter
+from remots.formats.files.arrays import ArrayReader, ArrayWriter
 
 
 def write(path, parts, row_shape=(2, 3), dtype=np.uint8):

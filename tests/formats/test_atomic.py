@@ -13,10 +13,10 @@ import torch
 
 from remots.cli import main
 from remots.errors import InputError
-from remots.formats.atomic import atomic_output, atomic_outputs
-from remots.formats.encoder_files import write_tensors
-from remots.formats.tables import ROWS_PER_GROUP, TableWriter
-from remots.formats.video import write_video
+from remots.formats.files.atomic import atomic_output, atomic_outputs
+from remots.formats.footage.video import write_video
+from remots.formats.results.encoder_files import write_tensors
+from remots.formats.results.tables import ROWS_PER_GROUP, TableWriter
 from tests.formats.drawn import block, mots_line, write_images
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from remots.errors import InputError
-from remots.formats.benchmarks import StepCost, read_benchmarks
+from remots.formats.project.benchmarks import StepCost, read_benchmarks
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 

@@ -10,8 +10,8 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from remots.errors import InputError
-from remots.formats.coco import iterate_coco_results, open_coco_results, write_coco_results
-from remots.formats.mask_source import select_masks
+from remots.formats.exchange.coco import iterate_coco_results, open_coco_results, write_coco_results
+from remots.formats.exchange.mask_source import select_masks
 from remots.masks.rle import decode, decode_runs, encode
 from tests.formats.drawn import HEIGHT, WIDTH, block, some_sequence
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from remots.errors import InputError
-from remots.formats.corrections import digest_tracklets, read_corrections
+from remots.formats.results.corrections import digest_tracklets, read_corrections
 
 IDS, FRAMES = np.array([0, 1, 0, 1, 2, 2]), np.array([1, 1, 2, 2, 9, 10])
 BOXES = np.array([[x, 0, 5, 9] for x in (1, 50, 2, 52, 90, 91)])

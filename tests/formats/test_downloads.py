@@ -7,8 +7,8 @@ from collections import namedtuple
 import pytest
 
 from remots.errors import InputError
-from remots.formats import archives
-from remots.formats.downloads import WebFile, check_digest, fetch, note_digest
+from remots.formats.files import archives
+from remots.formats.files.downloads import WebFile, check_digest, fetch, note_digest
 from tests.formats.web_server import Behaviour, serve, unused_address
 
 CONTENT = random.Random(1).randbytes(3_000_000)

@@ -7,7 +7,13 @@ from safetensors.torch import save_file
 
 from remots.appearance.encoder import Encoder
 from remots.errors import InputError
-from remots.formats.encoder_files import initialise_encoder, lite0_path, read_encoder, read_weights, write_encoder
+from remots.formats.results.encoder_files import (
+    initialise_encoder,
+    lite0_path,
+    read_encoder,
+    read_weights,
+    write_encoder,
+)
 from tests.appearance.small_graphs import SIZE, small_graph
 
 

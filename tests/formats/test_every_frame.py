@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remots.formats.every_frame import fill_frames
-from remots.formats.sequence import Sequence
+from remots.formats.footage.every_frame import fill_frames
+from remots.formats.footage.sequence import Sequence
 
 
 @given(found=st.sets(st.integers(1, 30)), first=st.integers(1, 20), n_frames=st.integers(1, 15))

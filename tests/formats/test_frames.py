@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from remots.errors import InputError
-from remots.formats.frames import iterate_images, probe_frames
-from remots.formats.images import list_images, read_image
+from remots.formats.footage.frames import iterate_images, probe_frames
+from remots.formats.footage.images import list_images, read_image
 from tests.formats.drawn import HEIGHT, WIDTH, image, write_image, write_images, write_numbered_video
 
 

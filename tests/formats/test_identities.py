@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remots.errors import InputError
-from remots.formats.identities import Identity, number_for_davis, number_for_png, number_for_text
+from remots.formats.exchange.identities import Identity, number_for_davis, number_for_png, number_for_text
 
 PEOPLE = st.lists(
     st.tuples(st.sampled_from([1, 2, 10]), st.integers(-5, 2_100_000)).map(lambda pair: Identity(*pair)),

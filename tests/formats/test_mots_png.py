@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remots.errors import InputError
-from remots.formats.mots_png import iterate_mots_png, read_mots_png, write_mots_png
+from remots.formats.exchange.mots_png import iterate_mots_png, read_mots_png, write_mots_png
 from remots.masks.rle import decode, encode
 from tests.formats.drawn import HEIGHT, WIDTH, block
 

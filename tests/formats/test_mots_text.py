@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remots.errors import InputError
-from remots.formats.mask_source import select_masks
-from remots.formats.mask_store import MaskStore, check_frames
-from remots.formats.mots_text import MotsTextWriter, find_first_frame_number, mots_object_ids, open_mots_text
+from remots.formats.exchange.mask_source import select_masks
+from remots.formats.exchange.mask_store import MaskStore, check_frames
+from remots.formats.exchange.mots_text import MotsTextWriter, find_first_frame_number, mots_object_ids, open_mots_text
 from remots.masks.rle import decode
 from tests.formats.drawn import HEIGHT, WIDTH, block, mots_line, some_sequence
 

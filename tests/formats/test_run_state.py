@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from remots.formats.jobs import CROP, FUSE, PROBE, Job
-from remots.formats.run_state import (
+from remots.formats.project.jobs import CROP, FUSE, PROBE, Job
+from remots.formats.project.run_state import (
     ALL_SEQUENCES,
     RunRecords,
     describe_jobs,

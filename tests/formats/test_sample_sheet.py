@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from remots.errors import InputError
-from remots.formats.sample_sheet import SampleRow, detector_names, read_sample_sheet, training_rows
+from remots.formats.project.sample_sheet import SampleRow, detector_names, read_sample_sheet, training_rows
 
 HEADER = "sequence\tsplit\tframes\tdetections\tground_truth\tfirst_frame\tlast_frame"
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from remots.errors import InputError
-from remots.formats.sequence import Sequence, read_sequence, write_sequence
+from remots.formats.footage.sequence import Sequence, read_sequence, write_sequence
 
 STREET = Sequence("street", "videos/street.mp4", "video", 480, 640, 29.97, 101, 200)
 

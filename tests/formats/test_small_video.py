@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from remots.errors import InputError
-from remots.formats.result_folder import ResultFolder
-from remots.formats.sequence import Sequence
-from remots.formats.small_video import SmallVideoWriter, iterate_chosen_images, write_small_video
-from remots.formats.video import write_video
+from remots.formats.excerpt.small_video import SmallVideoWriter, iterate_chosen_images, write_small_video
+from remots.formats.footage.sequence import Sequence
+from remots.formats.footage.video import write_video
+from remots.formats.results.result_folder import ResultFolder
 from remots.report.clip import plan_clip
 from remots.report.colours import track_colour
 from tests.commands.walkers import HEIGHT, N_FRAMES, WIDTH, run_until, write_walkers

@@ -8,7 +8,7 @@ import pytest
 
 from remots.association.short_term_tracker import Links, summarise_tracklets
 from remots.errors import InputError
-from remots.formats.statistics_files import (
+from remots.formats.results.statistics_files import (
     POPULATIONS,
     read_histograms,
     read_threshold,

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remots.errors import InputError
-from remots.formats import tables
-from remots.formats.atomic import atomic_output
-from remots.formats.tables import (
+from remots.formats.files.atomic import atomic_output
+from remots.formats.results import tables
+from remots.formats.results.tables import (
     SCHEMAS,
     TableWriter,
     count_rows,

@@ -7,15 +7,15 @@ from remots.appearance.sampling import BatchSampler, IntraFrame
 from remots.appearance.training import TrainingState
 from remots.appearance.training_plan import TrainingPlan
 from remots.errors import InputError
-from remots.formats.arrays import ArrayReader
-from remots.formats.training_files import (
+from remots.formats.files.arrays import ArrayReader
+from remots.formats.results.training_files import (
     checkpoint_path,
     read_checkpoint,
     train_with_checkpoints,
     write_checkpoint,
     write_training_log,
 )
-from remots.formats.training_inputs import TrainingInputs
+from remots.formats.results.training_inputs import TrainingInputs
 from tests.appearance.drawn_people import draw_people
 
 CROPS, FRAMES, _ = draw_people(4, 6)

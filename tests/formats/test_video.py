@@ -4,8 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from remots.formats.frames import iterate_images, probe_frames
-from remots.formats.video import VideoWriter, write_video
+from remots.formats.footage.frames import iterate_images, probe_frames
+from remots.formats.footage.video import VideoWriter, write_video
 from tests.formats.drawn import image
 
 

@@ -24,8 +24,8 @@ import yaml
 from PIL import Image
 
 from remots.cli import main
-from remots.formats.tables import read_table
-from remots.formats.video import iterate_video, to_rgb
+from remots.formats.footage.video import iterate_video, to_rgb
+from remots.formats.results.tables import read_table
 from tests.documents import REPOSITORY, commands, documents
 from tests.workflow.conftest import Workplace
 

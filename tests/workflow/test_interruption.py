@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remots.formats.records import FOLDER
+from remots.formats.results.records import FOLDER
 from tests.workflow.conftest import Workplace, digests
 
 pytestmark = pytest.mark.workflow

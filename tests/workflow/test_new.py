@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from remots.formats.sequence import read_sequence
-from remots.formats.video import iterate_video, to_rgb, write_video
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.footage.video import iterate_video, to_rgb, write_video
 from tests.workflow.conftest import REPOSITORY, Workplace
 
 pytestmark = pytest.mark.workflow

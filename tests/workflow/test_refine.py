@@ -7,8 +7,8 @@ import pytest
 
 from remots.cli import main
 from remots.evaluation.metrics import summarise
-from remots.formats.evaluation_file import read_evaluation
-from remots.formats.tables import read_table, write_table
+from remots.formats.results.evaluation_file import read_evaluation
+from remots.formats.results.tables import read_table, write_table
 from tests.workflow.conftest import Workplace
 
 pytestmark = pytest.mark.workflow

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from remots.cli import main
-from remots.formats.result_folder import ResultFolder
+from remots.formats.results.result_folder import ResultFolder
 from tests.workflow.browser import Browser, find_browser, open_browser
 from tests.workflow.conftest import Workplace
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from remots.formats.sequence import Sequence, write_sequence
-from remots.formats.tables import write_table
+from remots.formats.footage.sequence import Sequence, write_sequence
+from remots.formats.results.tables import write_table
 from tests.workflow.conftest import HEADER, Workplace
 
 pytestmark = pytest.mark.workflow

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from remots.formats.jobs import jobs_of_all, jobs_of_sequence
-from remots.formats.run_state import ALL_SEQUENCES
-from remots.formats.sample_sheet import read_sample_sheet
+from remots.formats.project.jobs import jobs_of_all, jobs_of_sequence
+from remots.formats.project.run_state import ALL_SEQUENCES
+from remots.formats.project.sample_sheet import read_sample_sheet
 from remots.settings import parse_config
 from tests.benchmarks.dag import read_jobs
 from tests.workflow.conftest import Workplace
@@ -57,7 +57,7 @@ def test_the_jobs_of_status_are_those_of_the_rules_with_their_outputs_and_logs(
         for folder, jobs in folders.items()
         for job in jobs
     }
-    # Where this fails, a rule was added or changed: say so in remots/formats/jobs.py.
+    # Where this fails, a rule was added or changed: say so in remots/formats/project/jobs.py.
     assert known - planned == set()
     assert planned - known == set()
 

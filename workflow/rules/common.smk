@@ -18,8 +18,8 @@ try:
     from remots.commands.settings_flags import format_flags
     from remots.detectors.registry import DETECTORS as REGISTRY
     from remots.errors import InputError
-    from remots.formats.ablation_file import read_ablation
-    from remots.formats.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
+    from remots.formats.project.ablation_file import read_ablation
+    from remots.formats.project.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
     from remots.job_environment import LOCK_FOLDER, code_folder, prefer_this_interpreter, share_gpus
     from remots.provenance import remembered_code_digest
     from remots.settings import Network, parse_config

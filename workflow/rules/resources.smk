@@ -7,8 +7,8 @@ import time
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from remots.formats.sequence import read_sequence
-from remots.formats.tables import count_rows
+from remots.formats.footage.sequence import read_sequence
+from remots.formats.results.tables import count_rows
 
 # While the frames and masks of a sequence are not yet counted: more than most videos have, and it costs only a longer wait.
 MASKS_PER_FRAME = 20

@@ -1,0 +1,1 @@
+"""What `remots validate` looks at."""

@@ -1,0 +1,1 @@
+"""What the report shows of one sequence, gathered into one file."""

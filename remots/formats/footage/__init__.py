@@ -1,0 +1,1 @@
+"""What a sequence is made of: images or a video, its frames, its ``sequence.json``."""
