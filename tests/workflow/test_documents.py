@@ -48,7 +48,7 @@ def planned(command: str) -> str:
 
 def up_to_its_own_step(command: str) -> str:
     """Run Snakemake up to the tracklets; all that follows is as for any video."""
-    return f"{command} results/street/short_tracklets.parquet"
+    return f"{command} --until refine"
 
 
 def left_out(_command: str) -> str:
