@@ -197,7 +197,8 @@ def test_what_is_filled_is_what_the_slow_twin_fills_and_keeps_every_promise(peop
     expected = slowly(stream, gaps, conditions)
     assert set(found) == set(expected)
     for key, mask in found.items():
-        assert slow_iou(mask, expected[key]) > 0.97, key  # distances are rounded in another way
+        n_other_px = np.count_nonzero(mask != expected[key])
+        assert n_other_px <= 2 + 0.02 * expected[key].sum(), key  # distances are rounded in another way
 
 
 def test_two_runs_fill_the_same():
