@@ -31,7 +31,7 @@ def main(words: list[str]) -> None:
     n_steps, n_planned = count_planned(planned.stdout + planned.stderr)
     begin = time.monotonic()
     with running_cluster() as cluster:
-        workplace.start(*PROFILE).end()
+        workplace.start(*PROFILE).end(seconds=None)
         seconds = time.monotonic() - begin
         states = [job["state"] for job in cluster.jobs()]
     n_tracks = len(list(options.folder.glob("results/s*/mots.txt")))

@@ -147,9 +147,9 @@ class Run:
                 words, cwd=workplace.folder, stdout=out, stderr=out, start_new_session=True, env=environment()
             )
 
-    def end(self, *, check: bool = True) -> str:
-        """Wait for the end and give what was printed."""
-        self.process.wait(SECONDS_TO_WAIT)
+    def end(self, *, check: bool = True, seconds: float | None = SECONDS_TO_WAIT) -> str:
+        """Wait for the end, at most so long, and give what was printed."""
+        self.process.wait(seconds)
         text = self.output.read_text()
         assert not (check and self.process.returncode), text[-8000:]
         return text

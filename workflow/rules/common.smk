@@ -1,4 +1,5 @@
 # What all rules share: the checked configuration, the sample sheet, and the flags and code of each verb.
+import gc
 import os
 import shlex
 import sys
@@ -31,6 +32,8 @@ except ImportError as error:
     ) from None
 
 prefer_this_interpreter()
+# A plan is a great many small objects that stay: looking through them for garbage at every few hundred took a tenth of its time.
+gc.set_threshold(10_000)
 # The main process does not know yet who will run the jobs; a job on a cluster does, and its scheduler hands out the GPUs.
 # Two jobs on one node may both see a GPU 0, each its own, and must not wait for each other.
 if workflow.remote_exec:
