@@ -2,7 +2,7 @@
 
 The empty workflow is made from ours: the same jobs with the same inputs, outputs, logs and benchmarks, written down as
 plain patterns, without settings, digests, resources, environments and functions; its jobs only touch their outputs.
-``python -m tests.benchmarks.dag 100 1000 5000`` measures those numbers of sequences, ``python -m tests.benchmarks.dag jobs`` the jobs alone.
+``python -m tests.benchmarks.dag 100 1000 5000`` measures those numbers of sequences, ``… jobs`` the jobs alone.
 """
 
 import os
