@@ -32,8 +32,8 @@ except ImportError as error:
     ) from None
 
 prefer_this_interpreter()
-# A plan is a great many small objects that stay: looking through them for garbage at every few hundred took a tenth of its time.
-gc.set_threshold(10_000)
+# A plan is a great many small objects that stay: looking through them for garbage as often as Python does took a tenth of its time.
+gc.set_threshold(10_000, 10, 1_000)
 # The main process does not know yet who will run the jobs; a job on a cluster does, and its scheduler hands out the GPUs.
 # Two jobs on one node may both see a GPU 0, each its own, and must not wait for each other.
 if workflow.remote_exec:
