@@ -190,9 +190,10 @@ def test_a_batch_for_which_memory_runs_out_is_halved_and_finds_the_same(tmp_path
         "out of memory on cpu with 8 images at once (from frame 1 on): going on with 4 ("
     )
     assert sum(said["fitted"]) == 8
-    assert set(said["fitted"]) <= {2, 4}
+    # A busy machine lets the watcher miss the peak; then less is allowed, and fits.
+    assert set(said["fitted"]) <= {1, 2, 4}
     assert said["fitted"] == sorted(said["fitted"], reverse=True)
-    assert len(said["warnings"]) == (1 if min(said["fitted"]) == 4 else 2)
+    assert len(said["warnings"]) == {4: 1, 2: 2, 1: 3}[min(said["fitted"])]
     assert said["worst_iou"] > 0.99
     assert said["worst_difference"] < 1e-4
     assert said["error"].startswith("not even one image of 4000 x 3000 px (frame 7) fits into the memory of cpu: ")
