@@ -81,9 +81,8 @@ def _paths(name: str, value: Any) -> list[Path]:
     if name in FILES_BY_NAME and isinstance(value, str):
         return [Path(value)] if Path(value).is_file() else []
     if name == RESULTS_OF_SEQUENCE:
-        from remots.formats.results.result_folder import (
-            ResultFolder,  # pandas takes long to import; who reads this has it
-        )
+        # pandas takes long to import; who reads such a folder has it
+        from remots.formats.results.result_folder import ResultFolder
 
         return ResultFolder(value).files_read
     candidates = value if isinstance(value, list) else [value]

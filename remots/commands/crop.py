@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> None:
     size = (settings.crop_height_px, settings.crop_width_px)
     frames = iterate_masked_images(sequence, options.masks, detect_mask_kind(options.masks))
     with atomic_output(options.out) as temporary, ArrayWriter(temporary, (*size, CROP_CHANNELS), np.uint8) as writer:
-        numbers = range(sequence.first_frame, sequence.last_frame + 1)
-        for frame, image, masks in track_frames(frames, f"crop {sequence.sequence}", numbers):
+        for frame, image, masks in track_frames(frames, f"crop {sequence.sequence}", sequence.frame_numbers):
             try:
                 writer.append(cut_crops(image, masks, *size))
             except ValueError as error:

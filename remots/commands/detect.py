@@ -79,7 +79,7 @@ def _part_of(sequence: Sequence, part: str, settings: Section) -> range:
         return split_frames(sequence.first_frame, sequence.last_frame, n_parts, settings.batch_size)[number - 1]
     if n_parts > 1:
         raise InputError(f"--part is {part}: only networks look at each frame alone; leave it out")
-    return range(sequence.first_frame, sequence.last_frame + 1)
+    return sequence.frame_numbers
 
 
 def _read(options: argparse.Namespace, settings: Section, sequence: Sequence) -> Iterator[Rows]:

@@ -51,8 +51,7 @@ def run(options: argparse.Namespace) -> None:
         MotsTextWriter(kitti_path, *size, first_frame_number=0) as kitti,
         CocoVideoWriter(sequence, CLASS_NAMES.get(class_id, f"class {class_id}")) as coco,
     ):
-        numbers = range(sequence.first_frame, sequence.last_frame + 1)
-        for frame, columns in track_frames(frames, f"export {sequence.sequence}", numbers):
+        for frame, columns in track_frames(frames, f"export {sequence.sequence}", sequence.frame_numbers):
             object_ids = mots_object_ids(class_id, columns["track_id"])
             mots.append(frame, object_ids, class_id, columns["rle"])
             kitti.append(frame, object_ids, class_id, columns["rle"])

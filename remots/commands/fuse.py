@@ -45,8 +45,7 @@ def run(options: argparse.Namespace) -> None:
     n_detections = n_masks = 0
     with atomic_output(options.out) as temporary, TableWriter(temporary, "masks", describe_frames(sequence)) as writer:
         frames = iterate_pooled_frames(options.detections, sequence, settings.min_score)
-        numbers = range(sequence.first_frame, sequence.last_frame + 1)
-        for frame, detections in track_frames(frames, f"fuse {sequence.sequence}", numbers):
+        for frame, detections in track_frames(frames, f"fuse {sequence.sequence}", sequence.frame_numbers):
             fused = _fuse_frame(detections, settings)
             n_detections += len(detections["mask"])
             writer.append(

@@ -5,13 +5,15 @@ their own: the flow follows whoever stands in front, and the masks from the two 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from remots.association.first_guess import guess_flow
+from remots.association.first_guess import LabelMap, guess_flow
 from remots.association.flow import dense_flow
 from remots.association.warping import FirstGuess, paint_labels
 from remots.filling.gaps import Gap, schedule
@@ -54,12 +56,17 @@ class Candidate(NamedTuple):
     agreement: float
 
 
-class _Seen(NamedTuple):
-    """A frame that has come by."""
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A frame that has come by; painted once, and only if a flow to or from it is asked for."""
 
     frame: int
     gray: NDArray[np.uint8]
     masks: Sequence[Rle]
+
+    @cached_property
+    def labels(self) -> LabelMap:
+        return paint_labels(self.masks, (self.gray.shape[0], self.gray.shape[1]))
 
 
 class _Flow(NamedTuple):
@@ -112,10 +119,7 @@ class _Filler:
 
     def _flow(self, source: _Seen, goal: _Seen) -> _Flow:
         """Find for each pixel of the goal where it was in the source, an earlier frame or a later one."""
-        size = (source.gray.shape[0], source.gray.shape[1])
-        guess = None
-        if self._first_guess == "masks":
-            guess = guess_flow(paint_labels(source.masks, size), paint_labels(goal.masks, size))
+        guess = guess_flow(source.labels, goal.labels) if self._first_guess == "masks" else None
         ways = dense_flow(source.gray, goal.gray, self._method, guess).astype(np.float16)
         return _Flow(ways, reach_of(ways))
 

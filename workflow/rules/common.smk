@@ -21,6 +21,7 @@ try:
     from remots.errors import InputError
     from remots.formats.project.ablation_file import read_ablation
     from remots.formats.project.sample_sheet import check_detectors, detector_names, read_sample_sheet, training_rows
+    from remots.formats.results.result_folder import RESULTS_READ
     from remots.job_environment import LOCK_FOLDER, code_folder, prefer_this_interpreter, share_gpus
     from remots.provenance import remembered_code_digest
     from remots.settings import Network, parse_config

@@ -82,24 +82,7 @@ rule excerpt:
         truth=truth_to_compare,
         corrections=corrections_of,
         filled=filled_masks if FILLS else [],
-        results=[
-            f"{RESULTS}/{{sequence}}/{name}"
-            for name in [
-                "sequence.json",
-                "masks.parquet",
-                "crops.npy",
-                "training_intra.csv",
-                "histograms_intra.npz",
-                "threshold_short.json",
-                "short_tracklets.parquet",
-                "training_inter.csv",
-                "features_inter.npy",
-                "histograms_inter.npz",
-                "threshold_merge.json",
-                "merges.parquet",
-                "tracks.parquet",
-            ]
-        ],
+        results=[f"{RESULTS}/{{sequence}}/{name}" for name in RESULTS_READ],
     output:
         f"{RESULTS}/{{sequence}}/excerpt.json",
     log:

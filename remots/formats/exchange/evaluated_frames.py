@@ -56,7 +56,7 @@ def open_evaluated_frames(
             store.add(mask)
         true_masks = fill_frames(_iterate_truth(truth, size), sequence, NO_MASKS)
         results = fill_frames(_iterate_results(store), sequence, NO_MASKS)
-        yield zip(range(sequence.first_frame, sequence.last_frame + 1), true_masks, results, strict=True)
+        yield zip(sequence.frame_numbers, true_masks, results, strict=True)
 
 
 def _iterate_truth(path: Path | str, size: tuple[int, int]) -> Iterator[tuple[int, LabelledMasks]]:

@@ -26,7 +26,7 @@ def fill_frames(found: Iterator[tuple[int, Found]], sequence: Sequence, nothing:
         One for each frame from the first to the last.
     """
     upcoming = next(found, None)
-    for frame in range(sequence.first_frame, sequence.last_frame + 1):
+    for frame in sequence.frame_numbers:
         while upcoming is not None and upcoming[0] < frame:
             upcoming = next(found, None)
         yield upcoming[1] if upcoming is not None and upcoming[0] == frame else nothing

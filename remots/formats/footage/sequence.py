@@ -48,6 +48,11 @@ class Sequence:
         """How many frames belong to the sequence."""
         return self.last_frame - self.first_frame + 1
 
+    @property
+    def frame_numbers(self) -> range:
+        """The numbers of its frames, 1-based, in order."""
+        return range(self.first_frame, self.last_frame + 1)
+
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.first_frame > self.last_frame:

@@ -15,7 +15,7 @@ from remots.formats.results.tracks import read_splits, read_track_of_mask
 from remots.merging.corrections import PartName, split_tracklets
 from remots.report.tracked_masks import TrackedMasks
 
-# What is read of a folder, by whatever tells of a sequence.
+# What is read of a folder, by whatever tells of a sequence: the inputs of the rule `excerpt`, and of its record.
 RESULTS_READ = (
     "sequence.json",
     "masks.parquet",

@@ -44,7 +44,7 @@ def iterate_tracks_and_truth(
     size = (sequence.height_px, sequence.width_px)
     true_masks = fill_frames(_iterate_truth(folder, truth, size), sequence, _NO_MASKS)
     results = fill_frames(_iterate_tracks(folder, tables, size, class_id), sequence, _NO_MASKS)
-    yield from zip(range(sequence.first_frame, sequence.last_frame + 1), true_masks, results, strict=True)
+    yield from zip(sequence.frame_numbers, true_masks, results, strict=True)
 
 
 def _iterate_truth(folder: ResultFolder, path: Path, size: tuple[int, int]) -> Iterator[tuple[int, LabelledMasks]]:
