@@ -7,6 +7,9 @@ import time
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+import snakemake.resources
+from snakemake.common import overwrite_function_params
+
 from remots.formats.footage.sequence import read_sequence
 from remots.formats.results.tables import count_rows
 
@@ -58,10 +61,14 @@ SECONDS_BETWEEN_LOOKS = 10
 counted = {}
 
 
-def as_resource(function):
-    """Spare Snakemake from finding out for every job which arguments a resource has."""
-    function.__signature__ = inspect.signature(function)
+def remember_parameters(function):
+    """Spare Snakemake from finding out for every job which parameters a function has."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
     return function
+
+
+if hasattr(snakemake.resources, "Resource"):  # a newer Snakemake asks for each resource, number or not, by this method
+    remember_parameters(snakemake.resources.Resource.evaluate)
 
 
 def size_of(wildcards):
@@ -113,20 +120,20 @@ def memory(rule):
     """Memory of a rule's jobs in MB, as a resource."""
     need = NEEDS[rule]
     if not need.kb_per_mask:
-        return as_resource(lambda wildcards, attempt: attempt * need.base_mb)
+        return remember_parameters(lambda wildcards, attempt: attempt * need.base_mb)
 
     def mem_mb(wildcards, attempt):
         mine = need_of_detection(wildcards) if rule == "detect" else need
         return attempt * math.ceil(mine.base_mb + mine.kb_per_mask * size_of(wildcards)[1] / 1000)
 
-    return as_resource(mem_mb)
+    return remember_parameters(mem_mb)
 
 
 def minutes(rule):
     """Time of a rule's jobs in minutes, as a resource."""
     need = NEEDS[rule]
     if not need.seconds_per_frame and not need.seconds_per_mask:
-        return as_resource(lambda wildcards, attempt: attempt * MINUTES_TO_START)
+        return remember_parameters(lambda wildcards, attempt: attempt * MINUTES_TO_START)
 
     def runtime(wildcards, attempt):
         mine = need_of_detection(wildcards) if rule == "detect" else need
@@ -135,7 +142,7 @@ def minutes(rule):
             MINUTES_TO_START + (mine.seconds_per_frame * n_frames + mine.seconds_per_mask * n_masks) / 60
         )
 
-    return as_resource(runtime)
+    return remember_parameters(runtime)
 
 
 def need_of_detection(wildcards):
@@ -153,13 +160,13 @@ def crops_of_training(wildcards):
     return batch, batch * settings.train.steps
 
 
-@as_resource
+@remember_parameters
 def memory_of_training(wildcards, attempt):
     """Memory of a training in MB: its mini-batch counts, for masks stay on the disk."""
     return attempt * math.ceil(3000 + TRAINING_MB * crops_of_training(wildcards)[0])
 
 
-@as_resource
+@remember_parameters
 def minutes_of_training(wildcards, attempt):
     """Time of a training in minutes, where there is no GPU."""
     return attempt * math.ceil(MINUTES_TO_START + TRAINING_SECONDS * crops_of_training(wildcards)[1] / 60)
