@@ -11,6 +11,9 @@ from remots.report.figures import DIFFERENT_PEOPLE, FAINT, SAME_PERSON, SOFT, ho
 # In inches.
 WIDTH, LABELS, GAP, RIGHT = 9.6, 3.4, 0.75, 0.65
 TOP, LINE, GROUP_GAP, BOTTOM = 1.1, 0.21, 0.4, 0.55
+# Most differences are small and a few large: to so many points the scale is even, beyond them logarithmic.
+EVEN_POINTS = 5
+TICKS = [-50, -15, -5, -2, 0, 2, 5, 15, 50]
 
 
 def draw_ablation(table: pd.DataFrame, means: pd.DataFrame, metrics: Sequence[str]) -> Figure:
@@ -38,7 +41,7 @@ def draw_ablation(table: pd.DataFrame, means: pd.DataFrame, metrics: Sequence[st
         names = ", ".join(table["sequence"].unique())
         lines = [
             f"Difference to the default: a dot a sequence ({names}), a bar for the mean.",
-            "Orange: the best of its group.",
+            f"Orange: the best of its group. Beyond {EVEN_POINTS} points the scale is logarithmic.",
         ]
         figure.text(0.02, 1 - 0.46 / height, "\n".join(lines), va="top", fontsize=9.5, color=SOFT)
         width = (WIDTH - LABELS - RIGHT - GAP * (len(metrics) - 1)) / len(metrics)
@@ -75,7 +78,12 @@ def _draw_metric(axes: Axes, table: pd.DataFrame, means: pd.DataFrame, column: s
         axes.text(1.14, place, number, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8.5)
     axes.set_ylim(means["place"].max() + 1, -1)
     axes.set_yticks([])
+    axes.set_xscale("symlog", linthresh=EVEN_POINTS, linscale=1)
     axes.margins(x=0.08)
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in TICKS if low <= tick <= high], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter("{x:.0f}")
 
 
 def _write_labels(axes: Axes, means: pd.DataFrame) -> None:

@@ -24,5 +24,6 @@ def make_short_sequences(workplace: Workplace, n_sequences: int) -> None:
 
 def count_planned(output: str) -> tuple[int, int]:
     """How many steps a dry run has planned, and in how many jobs of the cluster; without `all`."""
-    n_steps = int(re.findall(r"^total +(\d+)$", output, re.MULTILINE)[-1]) - 1
+    steps = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+    n_steps = steps["total"] - steps.get("all", 0)
     return n_steps, len(re.findall(r"^\[.*\] Group job |^rule (?!all)", output, re.MULTILINE))
