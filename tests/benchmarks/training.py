@@ -2,13 +2,14 @@
 
 The difference is what sampling, reading, alteration, mining, loss, Adam, log and evaluations cost; the evaluations
 count as cost in full, as the bare network has none. Embedding may be the faster one: it folds batch normalisation. Both
-keep their memory as the verbs do. Rounds of both alternate, the middle one counts, and on a CPU it is processor time of
-one thread that is measured, so that other work on the machine weighs little.
+keep their memory as the verbs do. Rounds of both alternate, and the middle one counts. On one core of a CPU it is
+processor time that is measured, so that other work on the machine weighs little; on all cores it is time by the clock.
 
 On a GPU three more rows a network say how near the training comes to the GPU's peak, which is taken from large products
 of matrices in the same process, and what half precision brings; without a GPU one row says that there is none.
 """
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -59,10 +60,13 @@ _PRODUCT, _N_PRODUCTS = 8192, 20  # side of the matrices by which a GPU's peak i
 
 def measure() -> list[dict[str, Any]]:
     """Measure all; each row's ratio is ours over the bare network's images a second, unless it says otherwise."""
-    torch.set_num_threads(1)
     keep_memory()
-    rows = [row for load in LOADS for row in _measure_load(load)]
-    if pick_device().type != "cuda":
+    has_gpu, n_cores = pick_device().type == "cuda", len(os.sched_getaffinity(0))
+    rows = []
+    for n_threads in sorted({1, 1 if has_gpu else n_cores}):
+        torch.set_num_threads(n_threads)
+        rows += [row for load in LOADS for row in _measure_load(load)]
+    if not has_gpu:
         rows.append({"what": "share of a GPU's peak, full against half precision", "ours": "no GPU here: not measured"})
     return rows
 
@@ -207,7 +211,9 @@ def _row(
 
 
 def _device_name() -> str:
-    return torch.cuda.get_device_name() if pick_device().type == "cuda" else "one CPU core"
+    if pick_device().type == "cuda":
+        return torch.cuda.get_device_name()
+    return "one CPU core" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} CPU cores"
 
 
 def _wait() -> None:
@@ -217,7 +223,8 @@ def _wait() -> None:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    clock = time.perf_counter if pick_device().type == "cuda" else time.process_time
+    on_one_core = pick_device().type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if on_one_core else time.perf_counter
     started = clock()
     work()
     return clock() - started
